@@ -1,0 +1,223 @@
+"""What a guide says, as frozen objects. Every object knows the file and line it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in the guide. `file` is relative to the guide's folder; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+Unit = Literal["ratio", "count", "ms", "seconds", "bytes", "number"]
+Combine = Literal["sum", "ratio", "max", "last", "p50", "p95", "p99", "uniq"]
+Urgency = Literal["critical", "high", "medium"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the production guide (rows.tsv): K01, "KPI", "Availability 99.9 % …"."""
+
+    id: str
+    section: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question asked again and again. `config` is the integration's own probe configuration."""
+
+    name: str
+    config: Any
+    every: timedelta
+    timeout: timedelta
+    where: Where
+
+
+@dataclass(frozen=True)
+class Source:
+    """A system we watch. `missing` names the `${NAME}`s that are not set; such a source is "no source"."""
+
+    name: str
+    kind: str
+    title: str
+    config: Any
+    stale_after: timedelta
+    probes: Mapping[str, Probe]
+    missing: tuple[str, ...]
+    where: Where
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether everything it needs is there."""
+        return not self.missing
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number computed from facts by SQL, one row per minute and label set, kept as readings.
+
+    sql: ClickHouse SQL over [start, end) that returns `minute`, the labels named in `by`, `num`, `n`, and, as
+        `combine` asks: `den` (ratio), `digest` (p50, p95, p99: hex of a quantilesTDigest state; uniq: hex of a uniq
+        state).
+    tables: the telemetry tables the SQL reads (found by the loader's `inspect_sql`).
+    min_n: fewer observations in a window than this are "too little traffic".
+    """
+
+    name: str
+    means: str
+    unit: Unit
+    combine: Combine
+    needs: tuple[str, ...]
+    by: tuple[str, ...]
+    sql: str
+    tables: tuple[str, ...]
+    covers: tuple[Cover, ...]
+    where: Where
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A row that an item answers; `part` says what of it, when it is not the whole row."""
+
+    row: str
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A measure over a window against a level. Exactly one of above and below is set."""
+
+    measure: str
+    over: timedelta
+    above: float | None = None
+    below: float | None = None
+    min_n: int = 0
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is beyond the level. The level itself is not beyond it."""
+        if self.above is not None:
+            return value > self.above
+        assert self.below is not None
+        return value < self.below
+
+
+@dataclass(frozen=True)
+class Clear:
+    """When a firing alert is over: beyond the level back, for `hold`. Without a level: the condition no longer
+    holds."""
+
+    above: float | None = None
+    below: float | None = None
+    hold: timedelta = timedelta()
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row of readings and what the alert must say: see guide/examples.py for the little language."""
+
+    readings: str
+    each: timedelta
+    expect: str
+    n: int | None
+    where: Where
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A rule: when to worry, whom to tell, what to do.
+
+    starts: "live" sends from the first minute; "shadow" records what it would have sent until promoted.
+    """
+
+    name: str
+    title: str
+    means: str
+    covers: tuple[Cover, ...]
+    urgency: Urgency
+    when: Condition
+    hold: timedelta
+    clear: Clear
+    owner: str
+    action: str
+    runbook: str
+    starts: Literal["live", "shadow"]
+    examples: tuple[Example, ...]
+    where: Where
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A KPI or a checklist line: a measure and what is expected of it."""
+
+    name: str
+    kind: Literal["kpi", "check"]
+    title: str
+    covers: tuple[Cover, ...]
+    expect: Condition  # holds() is True when the promise is kept
+    where: Where
+
+
+@dataclass(frozen=True)
+class Person:
+    """A role that is told: "devops-lead". `receivers` are the names of where its messages go."""
+
+    name: str
+    title: str
+    receivers: tuple[str, ...]
+    where: Where
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where messages go: a Slack channel, a mailbox. `config` is the sender integration's own configuration."""
+
+    name: str
+    kind: str
+    title: str
+    config: Any
+    missing: tuple[str, ...]
+    where: Where
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether everything it needs is there."""
+        return not self.missing
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A whole guide, every reference resolved.
+
+    reference: addresses elsewhere on the internet; when none of them answers, it is us who are cut off.
+    dead_man: the address pinged while we work, or None.
+    """
+
+    name: str
+    zone: ZoneInfo
+    folder: str
+    digest: str
+    reference: tuple[str, ...]
+    dead_man: Any
+    dead_man_every: timedelta
+    sources: Mapping[str, Source]
+    measures: Mapping[str, Measure]
+    alerts: Mapping[str, Alert]
+    promises: Mapping[str, Promise]
+    people: Mapping[str, Person]
+    receivers: Mapping[str, Receiver]
+    rows: Mapping[str, Row]
+    text: Mapping[str, str]  # file name -> its text, for showing a rule where it stands; `${NAME}`s unexpanded

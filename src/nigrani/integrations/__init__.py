@@ -1,0 +1,166 @@
+"""Outside systems, one folder each, in one shape: pure adapters without rows, loops or a clock.
+
+A folder has `__init__.py` with MANIFEST, `config.py`, the faces it has (`probe.py`, `send.py`, later `poll.py`,
+`webhook.py`, `store.py`, `act.py`), `captured/` payloads and `docs.md`. Folders are found by name: there is no list
+to forget. `shape.py` checks them.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any, Literal, Protocol, cast
+
+from nigrani.lib.errors import SourceError
+
+Face = Literal["probe", "send", "poll", "webhook", "store", "act"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A fact about a system that our code obeys, and who says so."""
+
+    what: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a folder is: its name (the guide's `kind:` or `send:`), what it is called, the faces it has."""
+
+    name: str
+    title: str
+    faces: tuple[Face, ...]
+    verified_on: str
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProbeJob:
+    """One question to ask now. `source_config` and `config` are the integration's own config objects."""
+
+    source: str
+    probe: str
+    source_config: Any
+    config: Any
+    timeout: timedelta
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A value read along with a probe: connections in use, days a certificate is still valid."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a probe found. `ok` is whether the system answered as it should; not being able to ask (refused
+    credentials, an answer nobody understands) is a SourceError instead, since it says nothing about the system.
+
+    failure: "" when ok, else a closed word: dns, connect, refused, tls, timeout, status, body, json, redirect, size,
+        reset, protocol, full (no free connection), starting.
+    detail: one sentence for a person, without secrets or bodies.
+    ms: durations by phase: dns, connect, tls, first_byte, total.
+    """
+
+    ok: bool
+    failure: str = ""
+    detail: str = ""
+    ms: Mapping[str, float] = field(default_factory=dict)
+    status: int = 0
+    size_bytes: int = 0
+    gauges: tuple[Gauge, ...] = ()
+
+
+class ProbeFace(Protocol):
+    """`probe.py` of an integration."""
+
+    def probe(self, jobs: Sequence[ProbeJob]) -> Iterator[tuple[ProbeJob, Answer | SourceError]]:
+        """Ask every question, side by side, each within its timeout; yield each answer as it comes, every job once."""
+        ...
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message to a person, in parts that each carrier lays out its own way. No secrets, no personal data.
+
+    kind: "firing", "resolved", "test" or "note". title: one line. lines: the body, most important first.
+    facts: label -> value pairs. link: the console page, or "".
+    repeat: the earlier try's outcome is unknown, so that this may be a second copy: say so in the message.
+    """
+
+    kind: Literal["firing", "resolved", "test", "note"]
+    title: str
+    lines: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    link: str = ""
+    urgency: str = ""
+    at: datetime | None = None
+    repeat: bool = False
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that a message was accepted: the provider's id (or "") and what it answered, in short."""
+
+    id: str = ""
+    answer: str = ""
+
+
+class SendFace(Protocol):
+    """`send.py` of an integration."""
+
+    def send(self, config: Any, notice: Notice, *, key: str, timeout: timedelta) -> Receipt:
+        """Deliver one notice. `key` is the same for every try of one message: the provider's idempotency key.
+
+        Raises Throttled (wait), Refused (permanent: mend the receiver), Unreachable (`uncertain` if it may have
+        arrived), Unreadable.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Integration:
+    """An integration as found on disk."""
+
+    manifest: Manifest
+    package: str
+
+    def config(self, name: Literal["SourceConfig", "ProbeConfig", "ReceiverConfig"]) -> type[Any]:
+        """Return a configuration class from its config.py; AttributeError if it has none."""
+        return cast("type[Any]", getattr(import_module(f"{self.package}.config"), name))
+
+    @property
+    def prober(self) -> ProbeFace:
+        """Its probe face."""
+        return cast(ProbeFace, import_module(f"{self.package}.probe"))
+
+    @property
+    def sender(self) -> SendFace:
+        """Its send face."""
+        return cast(SendFace, import_module(f"{self.package}.send"))
+
+
+def names() -> list[str]:
+    """Return the names of all integration folders."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+
+
+def find(name: str) -> Integration:
+    """Return an integration by name. Raises KeyError if there is no such folder."""
+    if name not in names():
+        raise KeyError(name)
+    package = f"{__name__}.{name}"
+    return Integration(manifest=import_module(package).MANIFEST, package=package)
+
+
+def with_face(face: Face) -> list[Integration]:
+    """Return every integration that has the face."""
+    return [each for each in map(find, names()) if face in each.manifest.faces]

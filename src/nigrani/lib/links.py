@@ -1,0 +1,18 @@
+"""Where a message's link leads: route names in one place, so that a moved page breaks a test and not a page."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+ROUTES = {
+    "overview": "/",
+    "alert": "/alerts/{id}",
+    "source": "/sources/{name}",
+    "measure": "/measures/{name}",
+}
+
+
+def link(base: str, route: str, **parts: object) -> str:
+    """Return the absolute address of a console page. `base` is the console's own address, without a slash."""
+    filled = {key: quote(str(value), safe="") for key, value in parts.items()}
+    return base.rstrip("/") + ROUTES[route].format(**filled)
