@@ -17,7 +17,8 @@ def database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql"):
         raise NigraniError(
-            "NIGRANI_DATABASE_URL is no PostgreSQL address.", "Write postgresql://user:password@host:5432/name"
+            "NIGRANI_DATABASE_URL is no PostgreSQL address.",
+            "Write postgresql://user:password@host:5432/name",
         )
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {

@@ -26,9 +26,7 @@ class DueRow(models.Model):
         abstract = True
 
 
-def claim(
-    model: type[Row], *, now: datetime, lease: timedelta, limit: int, where: Q | None = None
-) -> list[Row]:
+def claim(model: type[Row], *, now: datetime, lease: timedelta, limit: int, where: Q | None = None) -> list[Row]:
     """Take up to `limit` rows due at `now` and lease them, longest due first.
 
     A row whose lease ran out (its worker died) is due again. Rows that another worker is claiming are skipped,

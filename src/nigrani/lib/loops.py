@@ -82,7 +82,9 @@ class Runner:
     def _told_failure(self, loop: Loop) -> None:
         if loop.name not in self._failing:
             self._failing.add(loop.name)
-            log.exception("The loop %s fails.", loop.name, extra={"action": "loop.failing", "loop": loop.name})
+            log.error(
+                "The loop %s fails.", loop.name, exc_info=True, extra={"action": "loop.failing", "loop": loop.name}
+            )
 
     def _told_success(self, loop: Loop) -> None:
         self._beats[loop.name] = clock.monotonic()

@@ -1,0 +1,27 @@
+"""Wait for something that will be true soon, without sleeping longer than needed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
+
+
+def eventually(check: Callable[[], Seen], *, timeout_s: float = 10) -> Seen:
+    """Call `check` until what it returns is true, and return it; fail with the last value or error otherwise."""
+    until, pause = time.monotonic() + timeout_s, threading.Event()
+    while True:
+        last: object
+        try:
+            seen = check()
+            if seen:
+                return seen
+            last = seen
+        except Exception as error:
+            last = error
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {timeout_s} s; last seen: {last!r}")
+        pause.wait(0.05)
