@@ -69,9 +69,9 @@ class Runner:
             done = 0
             try:
                 done = loop.turn()
-            except Exception:
+            except Exception as error:
                 # The loop must outlive any error; the beat stays behind, so the dead-man hears of it.
-                self._told_failure(loop)
+                self._told_failure(loop, error)
             else:
                 self._told_success(loop)
             finally:
@@ -79,11 +79,11 @@ class Runner:
             if not loop.hungry(done):
                 self._stop.wait(loop.period.total_seconds())
 
-    def _told_failure(self, loop: Loop) -> None:
+    def _told_failure(self, loop: Loop, error: Exception) -> None:
         if loop.name not in self._failing:
             self._failing.add(loop.name)
             log.error(
-                "The loop %s fails.", loop.name, exc_info=True, extra={"action": "loop.failing", "loop": loop.name}
+                "The loop %s fails.", loop.name, exc_info=error, extra={"action": "loop.failing", "loop": loop.name}
             )
 
     def _told_success(self, loop: Loop) -> None:
