@@ -42,7 +42,9 @@ class Runner:
         ]
 
     def start(self) -> None:
-        """Start every loop."""
+        """Start every loop, and be the runner that `running()` returns."""
+        global _running
+        _running = self
         for thread in self._threads:
             thread.start()
 
@@ -91,3 +93,11 @@ class Runner:
         if loop.name in self._failing:
             self._failing.discard(loop.name)
             log.info("The loop %s works again.", loop.name, extra={"action": "loop.recovered", "loop": loop.name})
+
+
+_running: Runner | None = None
+
+
+def running() -> Runner | None:
+    """Return the runner of this process, or None where no loops run (a console apart, a command)."""
+    return _running
