@@ -1,0 +1,17 @@
+"""Webhook: messages as signed JSON to a system of your own."""
+
+from __future__ import annotations
+
+from nigrani.integrations import Limit, Manifest
+
+MANIFEST = Manifest(
+    name="webhook",
+    title="Webhook (JSON over HTTP)",
+    faces=("send",),
+    verified_on="2026-11-03",
+    limits=(
+        Limit("body", "below 64 kB", "this integration: a notice is cut to fit before it is queued"),
+        Limit("wait after 429 or 503", "the seconds or the date in Retry-After", "RFC 9110, 10.2.3"),
+        Limit("repeats of one message", "carry the same Idempotency-Key", "IETF draft Idempotency-Key header field"),
+    ),
+)
