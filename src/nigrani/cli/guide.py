@@ -1,0 +1,131 @@
+"""The guide: check it, read it, see how far it is proven."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nigrani.lib.errors import GuideError, NigraniError
+
+from .frame import USAGE, emit, json_option, show, with_state
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def guide(context: click.Context) -> None:
+    """The production guide: check it, read it, see how far it is proven."""
+    if context.invoked_subcommand is None:
+        context.invoke(guide_show)
+
+
+@guide.command("check")
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
+def guide_check(folder: Path | None, as_json: bool) -> int:
+    """Find every mistake in the guide and run its examples.
+
+    \b
+    nigrani guide check
+    nigrani guide check ./guide --json
+    """
+    if folder is not None:
+        os.environ["NIGRANI_GUIDE"] = str(folder)
+    home = with_state()
+    from nigrani import schedule
+
+    try:
+        loaded, warnings = schedule.check(home)
+    except GuideError as error:
+        if as_json:
+            emit({"ok": False, "problems": error.problems, "warnings": []})
+            return USAGE
+        raise
+    if as_json:
+        emit({"ok": True, "problems": [], "warnings": warnings})
+        return 0
+    for warning in warnings:
+        click.echo(f"warning: {warning}")
+    examples = sum(len(alert.examples) for alert in loaded.alerts.values())
+    click.echo(
+        f"{loaded.name}: {len(loaded.sources)} sources, {len(loaded.measures)} measures, {len(loaded.alerts)} alerts, "
+        f"{len(loaded.promises)} promises; {examples} examples hold."
+    )
+    return 0
+
+
+@guide.command("show")
+@click.argument("name", required=False)
+@json_option
+def guide_show(name: str | None, as_json: bool) -> None:
+    """List what the guide declares, or show one thing where it stands.
+
+    \b
+    nigrani guide show
+    nigrani guide show system-down
+    """
+    home = with_state()
+    from nigrani import schedule
+
+    loaded = schedule.load_guide(home)
+    kinds: dict[str, Mapping[str, Any]] = {
+        "source": loaded.sources, "measure": loaded.measures, "alert": loaded.alerts,
+        "promise": loaded.promises, "person": loaded.people, "receiver": loaded.receivers,
+    }  # fmt: skip
+    found = [
+        {"kind": kind, "name": key, "title": getattr(each, "title", getattr(each, "means", "")), "where": str(each.where)}
+        for kind, named in kinds.items()
+        for key, each in named.items()
+        if name in (None, key)
+    ]
+    if name is not None and not found:
+        raise NigraniError(f"The guide has nothing named {name!r}.", "List it with: nigrani guide show")
+    if name is not None and not as_json:
+        for each in found:
+            click.echo(f"{each['where']}  {each['kind']} {each['name']}")
+            file, line, _ = each["where"].rsplit(":", 2)
+            click.echo(_block(loaded.text[file].splitlines(), int(line)))
+        return
+    columns = {"kind": "Kind", "name": "Name", "title": "Says", "where": "Stands in"}
+    show(found, columns, as_json=as_json, empty="The guide declares nothing.")
+
+
+def _block(lines: Sequence[str], first: int) -> str:
+    indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
+    block = [lines[first - 1]]
+    for line in lines[first:]:
+        if line.strip() and len(line) - len(line.lstrip()) <= indent:
+            break
+        block.append(line)
+    return "\n".join(block).rstrip()
+
+
+@guide.command("cover")
+@json_option
+def guide_cover(as_json: bool) -> None:
+    """Say for each row of the guide whether it runs here, with the id and age of a stored live result.
+
+    run: it has a live result. claimed: the guide answers it, nothing was measured yet. no source: what it needs is
+    not set up. not yet: nothing in this guide answers it.
+    """
+    home = with_state()
+    from nigrani import schedule
+    from nigrani.lib import clock
+    from nigrani.measures import cover
+
+    items = cover.cover(schedule.load_guide(home), now=clock.now())
+    columns = {"row": "Row", "state": "State", "by": "By", "evidence": "Evidence"}
+    show(items, columns, as_json=as_json, empty="The guide has no rows.")
+
+
+@guide.command("schema")
+def guide_schema() -> None:
+    """Print the JSON Schema of the guide's files, for editors."""
+    with_state()
+    from nigrani import schedule
+    from nigrani.guide import schema
+
+    emit(schema.schema(schedule.vocabulary()))
