@@ -9,6 +9,7 @@ ROUTES = {
     "alert": "/alerts/{id}",
     "source": "/sources/{name}",
     "measure": "/measures/{name}",
+    "welcome": "/welcome/{token}",
 }
 
 
