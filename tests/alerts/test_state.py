@@ -122,7 +122,8 @@ def test_the_laws_hold_on_any_course(passes: list[tuple[Found, int]], fire_s: in
     seen, now, bad_since, clear_since = Seen("ok", T0), T0, None, None
     for each, passed_s in passes:
         now += timedelta(seconds=passed_s)
-        judged = each.known == "known" and (seen.at is None or now >= seen.at)
+        went_back = seen.at is not None and now < seen.at
+        judged = each.known == "known" and not went_back
         bad_since = (bad_since or now) if judged and each.holds else None
         clear_since = (clear_since or now) if judged and each.clears and seen.state in LOUD else None
         after = step(seen, each, holds, now=now)
@@ -136,7 +137,8 @@ def test_the_laws_hold_on_any_course(passes: list[tuple[Found, int]], fire_s: in
             assert now - clear_since >= holds.clear, "resolved before its hold"
         seen = keep(after, at=now)
         again = step(seen, each, holds, now=now)
-        assert (again.state, again.since, again.because) == (after.state, after.since, ""), "a replay changed it"
+        if not went_back:
+            assert again == Next(after.state, after.since, after.pending_since), "a replay changed it"
 
 
 @given(course, holds_s, holds_s)
