@@ -158,5 +158,37 @@ def init(**answers: Any) -> int:
     return first_hour.run(Home.from_environment(), **answers)
 
 
+@nigrani.command()
+@click.option("--story", help="Play one story and say whether it came true.", metavar="NAME")
+@click.option("--cover", is_flag=True, help="Let every row that is built happen once, and print the cover.")
+@click.option("--list", "listed", is_flag=True, help="List the stories.")
+@click.option("--no-fault", is_flag=True, help="Break nothing: the story must then fail.")
+@click.option("--no-watch", is_flag=True, help="Don't start Nigrani: the story must then fail.")
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep everything in this folder.")
+@json_option
+def demo(
+    story: str | None, cover: bool, listed: bool, no_fault: bool, no_watch: bool, keep: Path | None, as_json: bool
+) -> int:
+    """Start a stand-in school and Nigrani with the shipped guide; break things and watch.
+
+    \b
+    nigrani demo
+    nigrani demo --story website-down
+    nigrani demo --story blind --json
+    nigrani demo --cover --json
+    """
+    from nigrani.demo import run, stories
+
+    if listed:
+        for each in stories.STORIES.values():
+            emit({"name": each.name, "shows": each.shows}) if as_json else click.echo(each.name)
+        return 0
+    if cover:
+        return run.cover(as_json=as_json, folder=keep)
+    if story:
+        return run.story(story, as_json=as_json, inject=not no_fault, watched=not no_watch, folder=keep)
+    return run.play(keep)
+
+
 for group in (guide, source, measure, rule, alert, receiver, delivery, person, token, ledger):
     nigrani.add_command(group)

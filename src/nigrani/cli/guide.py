@@ -76,7 +76,12 @@ def guide_show(name: str | None, as_json: bool) -> None:
         "promise": loaded.promises, "person": loaded.people, "receiver": loaded.receivers,
     }  # fmt: skip
     found = [
-        {"kind": kind, "name": key, "title": getattr(each, "title", getattr(each, "means", "")), "where": str(each.where)}
+        {
+            "kind": kind,
+            "name": key,
+            "title": getattr(each, "title", getattr(each, "means", "")),
+            "where": str(each.where),
+        }
         for kind, named in kinds.items()
         for key, each in named.items()
         if name in (None, key)

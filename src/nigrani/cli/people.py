@@ -23,7 +23,12 @@ def person(context: click.Context, as_json: bool) -> None:
     from nigrani.access import queries
 
     columns = {"email": "Mail", "name": "Name", "role": "Role", "is_active": "Active", "last_login": "Last sign-in"}
-    show(queries.people(), columns, as_json=as_json, empty="Nobody yet. Invite the first: nigrani person invite --role admin")
+    show(
+        queries.people(),
+        columns,
+        as_json=as_json,
+        empty="Nobody yet. Invite the first: nigrani person invite --role admin",
+    )
 
 
 @person.command("invite")

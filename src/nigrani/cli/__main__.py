@@ -1,0 +1,5 @@
+"""`python -m nigrani.cli`: the command line without its script."""
+
+from nigrani.cli import main
+
+main()

@@ -1,0 +1,143 @@
+"""The stage of a demo: a stand-in school and a Nigrani that watches it, both on folders of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+
+from nigrani.integrations.postgres import roles
+from nigrani.lib import clock
+from nigrani.lib.errors import NigraniError
+from nigrani.lib.home import Home
+from nigrani.lib.secret import Secret
+
+from . import yard as yards
+
+Seen = TypeVar("Seen")
+
+
+@dataclass
+class Stage:
+    """What a story plays on. `node` is None where Nigrani was deliberately not started."""
+
+    yard: yards.Yard
+    home: Home
+    console: str
+    node: subprocess.Popen[bytes] | None
+    events: list[dict[str, str]] = field(default_factory=list)
+    tell: Callable[[str, str], None] = lambda _what, _detail: None
+
+    def happened(self, what: str, detail: str = "") -> None:
+        """Note an event, and tell whoever watches."""
+        self.events.append({"at": clock.now().isoformat(), "what": what, "detail": detail})
+        self.tell(what, detail)
+
+    def wait(self, check: Callable[[], Seen], *, timeout_s: float) -> Seen | None:
+        """Return what `check` returns as soon as that is true, or None when the time is over."""
+        until, pause = clock.monotonic() + timeout_s, threading.Event()
+        while clock.monotonic() < until:
+            if self.yard.process.poll() is not None:
+                raise NigraniError("The stand-in school has stopped.")
+            if seen := check():
+                return seen
+            pause.wait(0.5)
+        return None
+
+    def messages(self) -> list[str]:
+        """Return the titles of what the Slack channel has received so far, oldest first."""
+        return [str(item.get("title") or item.get("text") or "") for item in self.yard.journal("slack")]
+
+
+@contextmanager
+def set_up(*, mode: str = "real", watched: bool = True, folder: Path | None = None) -> Iterator[Stage]:
+    """Start the school, give Nigrani its least-privilege role, its addresses and its start. Stops all at the end.
+
+    folder: where both homes go; a temporary one, removed at the end, if None.
+    """
+    with ExitStack() as stack:
+        root = folder or Path(stack.enter_context(_temporary()))
+        yard = stack.enter_context(yards.opened(root / "school", mode=mode))
+        home = Home(root / "nigrani")
+        home.ensure()
+        port = _free_port()
+        _hand_over(home, yard, monitor_dsn=_make_role(yard), console=f"http://127.0.0.1:{port}")
+        node = stack.enter_context(_running(home, port)) if watched else None
+        yield Stage(yard=yard, home=home, console=f"http://127.0.0.1:{port}", node=node)
+
+
+@contextmanager
+def _temporary() -> Iterator[str]:
+    path = tempfile.mkdtemp(prefix="nigrani-demo-")
+    Path(path).chmod(0o711)  # for root, both PostgreSQL servers run as users who must pass
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _make_role(yard: yards.Yard) -> str:
+    """Make the monitor's role with the very SQL that `nigrani init` prints, and return its address."""
+    password = "demo-" + os.urandom(12).hex()
+    owner = yard.state["database"]["admin_dsn"]
+    with psycopg.connect(owner, autocommit=True) as connection:
+        version = connection.info.server_version
+        name = connection.info.dbname
+        connection.execute(roles.monitor_sql(version, name, password=Secret(password)).encode())
+        host, port = connection.info.host, connection.info.port
+    return f"postgresql://nigrani_monitor:{password}@{host}:{port}/{name}"
+
+
+def _hand_over(home: Home, yard: yards.Yard, *, monitor_dsn: str, console: str) -> None:
+    for name, value in {
+        "ERP_URL": yard.state["site"],
+        "ERP_DATABASE_URL": monitor_dsn,
+        "SLACK_WEBHOOK_URL": yard.state["slack"]["webhook"],
+        "NIGRANI_DEAD_MAN_URL": yard.state["deadman"]["url"],
+        "NIGRANI_REFERENCE_URL": yard.state["elsewhere"],
+        "NIGRANI_CONSOLE_URL": console,
+    }.items():
+        home.vault.put(name, Secret(value))
+
+
+@contextmanager
+def _running(home: Home, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("NIGRANI_")}
+    environ |= {"NIGRANI_HOME": str(home.path), "NIGRANI_LISTEN": f"127.0.0.1:{port}"}
+    with (home.log / "up.log").open("wb") as out:
+        node = subprocess.Popen(
+            [sys.executable, "-m", "nigrani.cli", "up"],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        yield node
+    finally:
+        node.send_signal(signal.SIGTERM)
+        try:
+            node.wait(30)
+        except subprocess.TimeoutExpired:
+            node.kill()
+            node.wait()
