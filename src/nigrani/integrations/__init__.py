@@ -105,6 +105,15 @@ class Notice:
     at: datetime | None = None
     repeat: bool = False
 
+    @property
+    def headline(self) -> str:
+        """Its state as a shape and a word, then the title: "▲ Firing: The system is down"."""
+        return f"{_SHAPES[self.kind]} {self.kind.capitalize()}: {self.title}"
+
+
+_SHAPES = {"firing": "▲", "resolved": "✓", "test": "◇", "note": "•"}
+REPEAT_NOTE = "This may be a second copy: it is not known whether an earlier try arrived."
+
 
 @dataclass(frozen=True)
 class Receipt:
