@@ -1,0 +1,29 @@
+"""A webhook receiver that takes everything: `/hook/<name>` answers 200 `ok` and keeps the raw body."""
+
+from dataclasses import dataclass, field
+
+from schoolyard.http import Request, Response, answer_text
+from schoolyard.receivers.journal import Journal
+from schoolyard.receivers.trouble import Trouble, describe
+
+KEPT_HEADERS = ("content-type", "user-agent", "authorization", "idempotency-key", "x-request-id")
+KEPT_PREFIXES = ("x-", "webhook-")
+
+
+@dataclass
+class Hook:
+    journal: Journal
+    trouble: Trouble = field(default_factory=Trouble)
+
+    async def answer(self, request: Request) -> Response:
+        if not request.path.startswith("/hook/"):
+            return answer_text("not found", status=404)
+        kind = self.trouble.take()
+        self.journal.add(
+            name=request.path.removeprefix("/hook/"),
+            **describe(request),
+            headers={k: v for k, v in request.headers.items() if k in KEPT_HEADERS or k.startswith(KEPT_PREFIXES)},
+            body=request.body.decode("utf-8", "replace"),
+            trouble=kind or None,
+        )
+        return await self.trouble.spoil(kind) or answer_text("ok")

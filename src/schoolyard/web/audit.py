@@ -1,0 +1,53 @@
+"""Audit rows as the ERP's main writer leaves them (SikshaMitra ERP, audit-service.ts)."""
+
+import hashlib
+import json
+
+from schoolyard import clock
+from schoolyard.http import Request
+from schoolyard.pool import PrismaError
+from schoolyard.web.erp import Erp
+from schoolyard.web.rules import client_address
+
+CACHE_S = 5.0
+INSERT = """
+INSERT INTO audit_logs (id, "userId", action, resource, "resourceId", changes, "ipAddress", "userAgent", "timestamp",
+                        "createdAt", "updatedAt", checksum)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+
+
+class Audit:
+    """Writes audit rows. In real mode address and agent are cached process-wide for 5 s, as the ERP does by mistake."""
+
+    def __init__(self, erp: Erp) -> None:
+        self._erp = erp
+        self._seen: tuple[float, str, str] = (0.0, "", "")
+
+    async def write(
+        self, request: Request, *, action: str, resource: str, user_id: str | None, changes: dict[str, object]
+    ) -> None:
+        """Insert one row; a failing insert becomes a log line and nothing else.
+
+        The school goes into `changes`, never into the column; `details` is dropped.
+        """
+        at = clock.naive(clock.now())
+        told = {**changes, "severity": "MEDIUM", "timestamp": at.isoformat(timespec="milliseconds") + "Z"}
+        address, agent = self._caller(request)
+        signed = json.dumps([user_id, action, resource, user_id, told], sort_keys=True)
+        checksum = hashlib.sha256(signed.encode()).hexdigest()
+        row = (
+            *(self._erp.new_id(), user_id, action, resource, user_id, json.dumps(told), address, agent),
+            *(at, at, at, checksum),
+        )
+        try:
+            async with self._erp.pool.connection() as connection:
+                await connection.execute(INSERT, row)
+        except PrismaError as error:
+            self._erp.lines.say(f"Failed to log audit event: {error}")
+
+    def _caller(self, request: Request) -> tuple[str, str]:
+        now = clock.now().timestamp()
+        if self._erp.mode == "real" and now - self._seen[0] < CACHE_S:
+            return self._seen[1:]
+        self._seen = (now, client_address(request), request.headers.get("user-agent", "unknown"))
+        return self._seen[1:]
