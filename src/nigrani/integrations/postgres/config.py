@@ -24,7 +24,7 @@ class SourceConfig:
         default=False,
         metadata={
             "help": "Accept a superuser as monitor. A role that may only read is safer.",
-            "example": True,
+            "example": "true",
         },
     )
 
