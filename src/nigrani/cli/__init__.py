@@ -16,7 +16,7 @@ import click
 from nigrani import __version__
 from nigrani.lib.home import Home
 
-from .frame import FINDING, USAGE, emit, json_option, told, with_state
+from .frame import COVER, FINDING, USAGE, emit, json_option, show, told, with_state
 from .guide import guide
 from .people import ledger, person, token
 from .watch import alert, delivery, measure, receiver, rule, source
@@ -184,7 +184,8 @@ def demo(
             emit({"name": each.name, "shows": each.shows}) if as_json else click.echo(each.name)
         return 0
     if cover:
-        return run.cover(as_json=as_json, folder=keep)
+        show(run.cover(folder=keep), COVER, as_json=as_json, empty="The guide has no rows.")
+        return 0
     if story:
         return run.story(story, as_json=as_json, inject=not no_fault, watched=not no_watch, folder=keep)
     return run.play(keep)

@@ -12,6 +12,7 @@ from nigrani.lib.errors import Conflict, NigraniError, SourceError
 from nigrani.lib.home import Home
 
 FINDING, USAGE, MISSING = 1, 2, 3
+COVER = {"row": "Row", "state": "State", "by": "By", "evidence": "Evidence"}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ import click
 
 from nigrani.lib.errors import GuideError, NigraniError
 
-from .frame import USAGE, emit, json_option, show, with_state
+from .frame import COVER, USAGE, emit, json_option, show, with_state
 
 
 @click.group(invoke_without_command=True)
@@ -122,8 +122,7 @@ def guide_cover(as_json: bool) -> None:
     from nigrani.measures import cover
 
     items = cover.cover(schedule.load_guide(home), now=clock.now())
-    columns = {"row": "Row", "state": "State", "by": "By", "evidence": "Evidence"}
-    show(items, columns, as_json=as_json, empty="The guide has no rows.")
+    show(items, COVER, as_json=as_json, empty="The guide has no rows.")
 
 
 @guide.command("schema")

@@ -7,7 +7,7 @@ import click
 from nigrani.lib import clock, links
 from nigrani.lib.errors import NigraniError
 
-from .frame import FINDING, json_option, emit, show, with_state
+from .frame import FINDING, emit, json_option, show, with_state
 
 ROLES = click.Choice(["viewer", "responder", "admin"])
 

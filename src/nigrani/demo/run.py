@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nigrani.lib import clock
-from nigrani.lib.errors import NigraniError
+from nigrani.lib import clock, http, links
+from nigrani.lib.errors import NigraniError, SourceError
+from nigrani.node import app
 
 from . import stage as stages
 from .eyes import Closed, Eyes, Open
 from .stage import Stage
 from .stories import STORIES, Story
+
+if TYPE_CHECKING:
+    from nigrani.measures.cover import CoverItem
 
 
 def story(name: str, *, as_json: bool, inject: bool, watched: bool, folder: Path | None) -> int:
@@ -68,11 +76,6 @@ def _eyes(stage: Stage) -> Eyes:
 
 def _wait_until_up(stage: Stage) -> None:
     """Wait for the console, then look into the same state database as it does."""
-    from datetime import timedelta
-
-    from nigrani.lib import http
-    from nigrani.lib.errors import SourceError
-    from nigrani.node import app
 
     def answers() -> bool:
         if stage.node is not None and stage.node.poll() is not None:
@@ -84,21 +87,18 @@ def _wait_until_up(stage: Stage) -> None:
 
     if not stage.wait(answers, timeout_s=120):
         raise NigraniError("Nigrani's console did not answer in time.", (stage.home.log / "up.log").read_text()[-600:])
-    import os
-
     os.environ["NIGRANI_HOME"] = str(stage.home.path)
     app.set_up(stage.home)
 
 
-def cover(*, as_json: bool, folder: Path | None) -> int:
-    """Start the school in repaired mode, let every row that is built happen once, and print how far the guide runs."""
+def cover(*, folder: Path | None) -> list[CoverItem]:
+    """Start the school in repaired mode, let every row that is built happen once; return how far the guide runs."""
     with stages.set_up(mode="repaired", folder=folder) as stage:
         stage.tell = _teller(to_stderr=True)
         eyes = _eyes(stage)
         if not stage.wait(eyes.settled, timeout_s=180):
             stage.happened("not settled", eyes.unsettled())
         from nigrani import schedule
-        from nigrani.cli.frame import show
         from nigrani.measures import cover as covers
 
         guide = schedule.load_guide(stage.home)
@@ -107,9 +107,7 @@ def cover(*, as_json: bool, folder: Path | None) -> int:
             return all(item.state != "claimed" for item in covers.cover(guide, now=clock.now()))
 
         stage.wait(all_run, timeout_s=120)
-        columns = {"row": "Row", "state": "State", "by": "By", "evidence": "Evidence"}
-        show(covers.cover(guide, now=clock.now()), columns, as_json=as_json, empty="The guide has no rows.")
-    return 0
+        return covers.cover(guide, now=clock.now())
 
 
 def play(folder: Path | None) -> int:
@@ -126,7 +124,6 @@ def play(folder: Path | None) -> int:
 
 def _introduce(stage: Stage) -> None:
     from nigrani.access import people
-    from nigrani.lib import links
 
     token = people.invite("admin", by="nigrani demo", now=clock.now())
     click.echo(
@@ -139,8 +136,6 @@ def _introduce(stage: Stage) -> None:
 @contextmanager
 def _following(stage: Stage) -> Iterator[None]:
     """Print each message that arrives in the stand-in channel while the person plays."""
-    import threading
-
     stop, seen = threading.Event(), 0
 
     def follow() -> None:

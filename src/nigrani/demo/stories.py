@@ -126,12 +126,10 @@ def blind(stage: Stage, eyes: Eyes, inject: bool) -> bool:
     """We are cut off ourselves: no false System Down, but a message that we see nothing."""
     calm = _settled(stage, eyes)
     _break(stage, inject, "network_cut")
-    told = all(
-        [_told(stage, f"told: {source} is dark", source, "ark", timeout_s=180) for source in eyes.source_names()]
-    )
+    told = [_told(stage, f"told: {source} is dark", source, "ark", timeout_s=180) for source in eyes.source_names()]
     honest = _not_told(stage, "System Down") and _not_told(stage, "Database Down")
     _mend(stage, inject, "network_cut")
-    return calm and told and honest
+    return calm and all(told) and honest
 
 
 def watchman_dead(stage: Stage, eyes: Eyes, inject: bool) -> bool:
