@@ -133,3 +133,12 @@ def guide_schema() -> None:
     from nigrani.guide import schema
 
     emit(schema.schema(schedule.vocabulary()))
+
+
+@guide.command("where")
+def guide_where() -> None:
+    """Print the folder the guide is read from."""
+    home = with_state()
+    from nigrani import schedule
+
+    click.echo(schedule.guide_folder(home))

@@ -68,13 +68,13 @@ def _teller(*, to_stderr: bool):  # type: ignore[no-untyped-def]  # a closure ov
 def _eyes(stage: Stage) -> Eyes:
     if stage.node is None:
         return Closed()
-    _wait_until_up(stage)
+    wait_until_up(stage)
     from nigrani import schedule
 
     return Open(stage.home, schedule.load_guide(stage.home))
 
 
-def _wait_until_up(stage: Stage) -> None:
+def wait_until_up(stage: Stage) -> None:
     """Wait for the console, then look into the same state database as it does."""
 
     def answers() -> bool:
