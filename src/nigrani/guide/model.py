@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from nigrani.lib.secret import Secret
+
 
 @dataclass(frozen=True)
 class Where:
@@ -160,6 +162,16 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Runbook:
+    """What to do, step by step: shown with the alert that names it."""
+
+    name: str
+    title: str
+    steps: tuple[str, ...]
+    where: Where
+
+
+@dataclass(frozen=True)
 class Promise:
     """A KPI or a checklist line: a measure and what is expected of it."""
 
@@ -203,7 +215,8 @@ class Guide:
     """A whole guide, every reference resolved.
 
     reference: addresses elsewhere on the internet; when none of them answers, it is us who are cut off.
-    dead_man: the address pinged while we work, or None.
+    dead_man: the address pinged while we work (a Secret, since whoever knows it can stay our alarm), or None.
+    missing: the `${NAME}`s of these two that are not set.
     """
 
     name: str
@@ -211,7 +224,7 @@ class Guide:
     folder: str
     digest: str
     reference: tuple[str, ...]
-    dead_man: Any
+    dead_man: Secret | None
     dead_man_every: timedelta
     sources: Mapping[str, Source]
     measures: Mapping[str, Measure]
@@ -221,3 +234,5 @@ class Guide:
     receivers: Mapping[str, Receiver]
     rows: Mapping[str, Row]
     text: Mapping[str, str]  # file name -> its text, for showing a rule where it stands; `${NAME}`s unexpanded
+    runbooks: Mapping[str, Runbook] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()

@@ -1,0 +1,170 @@
+"""What only shows when entries are seen together: levels and their units, labels, examples, SQL.
+
+Each judgement looks at the fields it needs and passes when one of them could not be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nigrani.lib.errors import NigraniError
+
+from . import examples
+from .fields import Places
+from .levels import Level, level
+from .model import Where
+from .parser import capital, clip, is_read
+from .reader import Problems
+from .shapes import LABEL, AlertShape, CheckShape, ClearShape, ExampleShape, KpiShape, MeasureShape
+
+Shapes = Mapping[str, Mapping[str, Any]]
+_RESERVED = frozenset({"minute", "num", "den", "n", "digest", "measure", "labels", "value"})
+_NEEDS_DIGEST = frozenset({"p50", "p95", "p99", "uniq"})
+_MOST_LABELS = 4
+
+
+def judge(
+    shapes: Shapes, tables: dict[str, tuple[str, ...]], inspect_sql: Callable[[str], Any], problems: Problems
+) -> None:
+    """Judge every measure, alert, KPI and check. `tables` is filled: measure -> the tables its SQL reads."""
+    for name, measure in shapes.get("measures", {}).items():
+        label = f"the measure '{clip(name)}'"
+        _labels(measure, label, problems)
+        if is_read(measure.sql):
+            tables[name] = _sql(measure, label, inspect_sql, problems)
+    for name, alert in shapes.get("alerts", {}).items():
+        _alert(alert, f"the alert '{clip(name)}'", shapes, problems)
+    for name, kpi in shapes.get("kpis", {}).items():
+        _kpi(kpi, f"the kpi '{clip(name)}'", shapes, problems)
+    for name, check in shapes.get("checks", {}).items():
+        _check(check, f"the check '{clip(name)}'", shapes, problems)
+
+
+def _labels(measure: MeasureShape, label: str, problems: Problems) -> None:
+    if not is_read(measure.by):
+        return
+    for each in measure.by:
+        if not LABEL.fullmatch(each) or each in _RESERVED:
+            problems.add(measure.at["by"], f"'by' of {label} has '{clip(each)}', which can't be a label's name")
+    if len(set(measure.by)) < len(measure.by) or len(measure.by) > _MOST_LABELS:
+        problems.add(measure.at["by"], f"'by' of {label} names up to {_MOST_LABELS} labels, each once")
+
+
+def _sql(measure: MeasureShape, label: str, inspect_sql: Callable[[str], Any], problems: Problems) -> tuple[str, ...]:
+    where = measure.at["sql"]
+    try:
+        seen = inspect_sql(measure.sql)
+    except NigraniError as error:
+        problems.add(where, f"'sql' of {label}: {str(error).rstrip('.')}")
+        return ()
+    if is_read(measure.by, measure.combine):
+        wanted = ["minute", *measure.by, "num", "n"]
+        wanted += ["den"] if measure.combine == "ratio" else []
+        wanted += ["digest"] if measure.combine in _NEEDS_DIGEST else []
+        absent = [column for column in wanted if column not in seen.columns]
+        if absent:
+            problems.add(where, f"'sql' of {label} returns no column named {' or '.join(absent)}")
+    for parameter in ("{start:", "{end:"):
+        if parameter not in measure.sql:
+            problems.add(
+                where, f"'sql' of {label} does not use {parameter}DateTime64(3)}}, so it would read everything"
+            )
+    return tuple(sorted(seen.tables))
+
+
+def _measure(name: Any, shapes: Shapes) -> MeasureShape | None:
+    found = shapes.get("measures", {}).get(name) if is_read(name) else None
+    return found if found is not None and is_read(found.unit) else None
+
+
+def _only(only: Any, measure: MeasureShape | None, at: Places, label: str, problems: Problems) -> None:
+    if measure is None or not is_read(only, measure.by):
+        return
+    for each in only:
+        if each not in measure.by:
+            problems.add(
+                at["only"], f"'only' of {label} has '{clip(each)}', which is no label of the measure",
+                wrote=each, names=measure.by,
+            )  # fmt: skip
+
+
+def _least(min_n: Any, where: Where, label: str, problems: Problems) -> None:
+    if is_read(min_n) and min_n < 0:
+        problems.add(where, f"'min_n' of {label} is below 0")
+
+
+def _level(body: Any, name: Any, shapes: Shapes, label: str, problems: Problems) -> Level | None:
+    measure = _measure(name, shapes)
+    if measure is None or not is_read(body.above, body.below):
+        return None
+    return level(body.above, body.below, body.at, unit=measure.unit, measure=clip(name), label=label, problems=problems)
+
+
+def _alert(alert: AlertShape, label: str, shapes: Shapes, problems: Problems) -> None:
+    when = alert.when
+    if is_read(when):
+        inner = f"'when' of {label}"
+        measure = _measure(when.measure, shapes)
+        held = _level(when, when.measure, shapes, inner, problems)
+        _only(when.only, measure, when.at, inner, problems)
+        _least(when.min_n, when.at["min_n"], inner, problems)
+        if is_read(alert.clear) and alert.clear is not None and held is not None and measure is not None:
+            _clear(alert.clear, held, when.measure, shapes, label=label, problems=problems)
+    fires = _examples(alert, label, shapes, problems)
+    if alert.urgency != "critical":
+        return
+    if alert.runbook is None:
+        problems.add(alert.where, f"{capital(label)} is critical and has no runbook: name one that says what to do")
+    if is_read(alert.examples) and not fires:
+        problems.add(alert.where, f"{capital(label)} is critical and has no example in which it fires")
+
+
+def _clear(clear: ClearShape, held: Level, measure: str, shapes: Shapes, *, label: str, problems: Problems) -> None:
+    if clear.above is None and clear.below is None:
+        return
+    back = _level(clear, measure, shapes, f"'clear' of {label}", problems)
+    if back is not None and not held.fits(back):
+        side = "below, at most" if held.side == "above" else "above, at least"
+        problems.add(back.where, f"'clear' of {label} lies on the wrong side of its level: write {side} that level")
+
+
+def _examples(alert: AlertShape, label: str, shapes: Shapes, problems: Problems) -> bool:
+    """Judge the examples; True when one of them expects the alert to fire (or could not be read)."""
+    if not is_read(alert.examples):
+        return True
+    measure = _measure(alert.when.measure, shapes) if is_read(alert.when) else None
+    fires = False
+    for each in alert.examples:
+        if measure is None or not is_read(each, each.readings, each.each, each.expect):
+            fires = True
+            continue
+        fires |= _fires(each, measure, label, problems)
+    return fires
+
+
+def _fires(example: ExampleShape, measure: MeasureShape, label: str, problems: Problems) -> bool:
+    if is_read(example.n) and example.n is not None and example.n < 0:
+        problems.add(example.at["n"], f"'n' of an example of {label} is below 0")
+    try:
+        script = examples.parse(example.readings, example.each, example.expect, unit=measure.unit)
+    except ValueError as error:
+        problems.add(example.where, f"An example of {label}: {clip(str(error), 160)}")
+        return True
+    return script.fires
+
+
+def _kpi(kpi: KpiShape, label: str, shapes: Shapes, problems: Problems) -> None:
+    measure = _measure(kpi.measure, shapes)
+    _only(kpi.only, measure, kpi.at, label, problems)
+    _least(kpi.min_n, kpi.at["min_n"], label, problems)
+    if is_read(kpi.objective):
+        _level(kpi.objective, kpi.measure, shapes, f"'objective' of {label}", problems)
+
+
+def _check(check: CheckShape, label: str, shapes: Shapes, problems: Problems) -> None:
+    measure = _measure(check.measure, shapes)
+    _only(check.only, measure, check.at, label, problems)
+    _least(check.min_n, check.at["min_n"], label, problems)
+    if is_read(check.expect):
+        _level(check.expect, check.measure, shapes, f"'expect' of {label}", problems)

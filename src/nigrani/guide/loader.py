@@ -1,0 +1,217 @@
+"""From a folder to a Guide: read every file, note every mistake, and only then make the objects.
+
+Two passes. The first reads entries into shapes and judges them, so that one mistake does not hide the next. The
+second (make.py) runs only when there was none, and therefore asks no more questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo, available_timezones
+
+from nigrani.lib.errors import GuideError
+from nigrani.lib.secret import Vault
+
+from . import folder as files
+from . import judge, make, reader
+from .fields import Url, fields_of
+from .model import Guide, Row, Where
+from .outside import Outside, read_receiver, read_source
+from .parser import NOTHING, Parser, clip, dangling
+from .reader import Broken, Entries, Node, Problems, Scalar
+from .shapes import NAME, SECTIONS, DeadManShape, TopShape
+
+VERSION = 1  # of the format; readers accept it and the one before it
+_SETTINGS = (*fields_of(TopShape), "dead_man", "reference")
+_MAIN = "guide.yaml"
+
+
+class Inspected(Protocol):
+    """What a measure's SQL reads and returns."""
+
+    @property
+    def tables(self) -> Collection[str]:
+        """The telemetry tables it reads."""
+        ...
+
+    @property
+    def columns(self) -> Collection[str]:
+        """The names of the columns it returns."""
+        ...
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a guide may speak of, handed in from above since integrations and telemetry lie higher.
+
+    sources: kind -> its SourceConfig and ProbeConfig. receivers: kind -> its ReceiverConfig.
+    inspect_sql: raises NigraniError for SQL that must not or can't run.
+    """
+
+    sources: Mapping[str, tuple[type[Any], type[Any]]]
+    receivers: Mapping[str, type[Any]]
+    inspect_sql: Callable[[str], Inspected]
+
+
+@dataclass
+class Draft:
+    """A guide as far as it has been read: its settings, and each section's shapes by name.
+
+    A shape's misfitting fields are NOTHING; the mistake is noted already.
+    """
+
+    rows: Mapping[str, Row]
+    nodes: Mapping[str, Mapping[str, Node]]
+    shapes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outsides: dict[tuple[str, str], Outside] = field(default_factory=dict)
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    top: Any = None
+    dead_man: DeadManShape | None = None
+    reference: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
+    """Read the guide in `folder`. Raises GuideError with every mistake, each as `file:line:column: sentence.`"""
+    problems = Problems()
+    texts = files.read(folder, problems)
+    rows = files.rows(texts[files.ROWS], problems) if files.ROWS in texts else {}
+    settings, nodes = _sections(texts, problems)
+    draft = Draft(rows=rows, nodes=nodes)
+    parser = Parser(problems)
+    if texts:
+        _read_settings(draft, settings, parser, vault)
+    _read_shapes(draft, parser, vocabulary, vault)
+    dangling(parser.references, {**_names(nodes), "row": rows}, problems)
+    judge.judge(draft.shapes, draft.tables, vocabulary.inspect_sql, problems)
+    if problems.found:
+        raise GuideError(problems.lines())
+    return make.guide(draft, folder=str(folder), digest=_digest(texts), text=texts)
+
+
+def _digest(texts: Mapping[str, str]) -> str:
+    whole = hashlib.sha256()
+    for name, text in sorted(texts.items()):
+        for part in (name, text):
+            raw = part.encode("utf-8", "surrogateescape")
+            whole.update(len(raw).to_bytes(8, "big") + raw)
+    return whole.hexdigest()
+
+
+def _names(nodes: Mapping[str, Mapping[str, Node]]) -> Mapping[str, Mapping[str, Node]]:
+    return {section.noun: nodes[key] for key, section in SECTIONS.items()}
+
+
+def _sections(
+    texts: Mapping[str, str], problems: Problems
+) -> tuple[dict[str, tuple[Scalar, Node]], dict[str, dict[str, Node]]]:
+    settings: dict[str, tuple[Scalar, Node]] = {}
+    nodes: dict[str, dict[str, Node]] = {key: {} for key in SECTIONS}
+    taken: dict[tuple[str, str], tuple[str, Where]] = {}
+    for key, node in _top_level(texts, problems):
+        if key.text in _SETTINGS:
+            if key.text in settings:
+                first = settings[key.text][0].where
+                problems.add(key.where, f"'{key.text}' stands in {first.file} already, in line {first.line}")
+            settings.setdefault(key.text, (key, node))
+        elif key.text not in SECTIONS:
+            names = [*_SETTINGS, *SECTIONS]
+            problems.add(key.where, f"A guide has no section '{clip(key.text)}'", wrote=key.text, names=names)
+        else:
+            for name, entry in _entries(key, node, problems):
+                # A KPI and a check may not share a name either: both are promises, and known by it.
+                kind = "promise" if key.text in ("kpis", "checks") else key.text
+                first_noun, first = taken.setdefault((kind, name.text), (SECTIONS[key.text].noun, name.where))
+                if first != name.where:
+                    problems.add(
+                        name.where,
+                        f"The name '{name.text}' is taken by a {first_noun} in {first.file}, line {first.line}",
+                    )
+                nodes[key.text].setdefault(name.text, entry)
+    return settings, nodes
+
+
+def _top_level(texts: Mapping[str, str], problems: Problems) -> Iterator[tuple[Scalar, Node]]:
+    for file, text in texts.items():
+        if file == files.ROWS:
+            continue
+        before = len(problems.found)
+        root = reader.read(text, file, problems)
+        if isinstance(root, Entries):
+            yield from root.pairs
+        elif root is None and len(problems.found) == before:
+            problems.add(Where(file, 1, 1), "The file is empty: remove it, or write a section such as alerts")
+        elif root is not None and not isinstance(root, Broken):
+            problems.add(root.where, "A guide's file is a table of sections, such as alerts: …")
+
+
+def _entries(key: Scalar, node: Node, problems: Problems) -> Iterator[tuple[Scalar, Node]]:
+    noun = SECTIONS[key.text].noun
+    if isinstance(node, Scalar) and node.is_null:
+        problems.add(node.where, f"The section '{key.text}' is empty: remove it, or write a {noun}")
+        return
+    if not isinstance(node, Entries):
+        if not isinstance(node, Broken):
+            problems.add(node.where, f"The section '{key.text}' is a table of name: {noun}")
+        return
+    for name, entry in node.pairs:
+        if not NAME.fullmatch(name.text):
+            problems.add(
+                name.where,
+                f"'{clip(name.text)}' is no name for a {noun}: "
+                "write small letters, digits, - and _, beginning with a letter",
+            )
+        yield name, entry
+
+
+def _read_settings(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], parser: Parser, vault: Vault) -> None:
+    pairs = tuple(pair for key, pair in settings.items() if key in fields_of(TopShape))
+    draft.top = top = parser.object(Entries(pairs, Where(_MAIN, 1, 1)), TopShape, "the guide")
+    if top.guide is not NOTHING and not max(1, VERSION - 1) <= top.guide <= VERSION:
+        parser.problems.add(
+            top.at["guide"], f"This Nigrani reads guides of version {VERSION}, and this one says {top.guide}"
+        )
+    if top.zone is not NOTHING:
+        _judge_zone(top.zone, top.at["zone"], parser.problems)
+    opened = parser.expanding(vault)
+    if "dead_man" in settings:
+        shape = opened.value(settings["dead_man"][1], DeadManShape, "dead_man")
+        draft.dead_man = None if shape is NOTHING else shape
+    if "reference" in settings:
+        node = settings["reference"][1]
+        each = node.nodes if isinstance(node, reader.Items) else (node,)
+        urls = [opened.value(one, Url, "'reference' of the guide") for one in each]
+        draft.reference = tuple(url for url in urls if url is not NOTHING)
+    draft.missing = tuple(dict.fromkeys(opened.missing))
+
+
+def _judge_zone(name: str, where: Where, problems: Problems) -> None:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        problems.add(where, f"There is no time zone '{clip(name)}'", wrote=name, names=available_timezones())
+
+
+def _read_shapes(draft: Draft, parser: Parser, vocabulary: Vocabulary, vault: Vault) -> None:
+    for key, section in SECTIONS.items():
+        shapes = draft.shapes[key] = {}
+        for name, node in draft.nodes[key].items():
+            label = f"the {section.noun} '{clip(name)}'"
+            if key in ("sources", "receivers"):
+                table = parser.table(node, label)
+                if table is None:
+                    continue
+                if key == "sources":
+                    outside = read_source(table, vocabulary.sources, parser, vault, label=label)
+                else:
+                    outside = read_receiver(table, vocabulary.receivers, parser, vault, label=label)
+                draft.outsides[key, name] = outside
+                shapes[name] = outside.shape
+            else:
+                shape = parser.value(node, section.shape, label)
+                if shape is not NOTHING:
+                    shapes[name] = shape

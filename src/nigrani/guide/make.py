@@ -1,0 +1,141 @@
+"""From judged shapes to the model. Nothing can be wrong here any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from . import model
+from .fields import fields_of
+from .levels import value
+from .model import Unit
+from .shapes import AlertShape, CheckShape, DeadManShape, KpiShape, MeasureShape
+
+if TYPE_CHECKING:
+    from .loader import Draft
+
+_DEAD_MAN_EVERY: timedelta = fields_of(DeadManShape)["every"].default
+
+
+def guide(draft: Draft, *, folder: str, digest: str, text: Mapping[str, str]) -> model.Guide:
+    """Make the guide of a draft in which no mistake was found."""
+    shapes = draft.shapes
+    measures = {name: _measure(name, each, draft.tables[name]) for name, each in shapes["measures"].items()}
+    promises = {name: _kpi(name, each, measures) for name, each in shapes["kpis"].items()}
+    promises |= {name: _check(name, each, measures) for name, each in shapes["checks"].items()}
+    return model.Guide(
+        name=draft.top.name,
+        zone=ZoneInfo(draft.top.zone),
+        folder=folder,
+        digest=digest,
+        reference=draft.reference,
+        dead_man=draft.dead_man.url if draft.dead_man else None,
+        dead_man_every=draft.dead_man.every if draft.dead_man else _DEAD_MAN_EVERY,
+        sources={name: _source(name, draft) for name in shapes["sources"]},
+        measures=measures,
+        alerts={name: _alert(name, each, measures) for name, each in shapes["alerts"].items()},
+        promises=promises,
+        people={
+            name: model.Person(name, each.title, each.receivers, each.where) for name, each in shapes["people"].items()
+        },
+        receivers={name: _receiver(name, draft) for name in shapes["receivers"]},
+        rows=draft.rows,
+        text=text,
+        runbooks={
+            name: model.Runbook(name, each.title, each.steps, each.where) for name, each in shapes["runbooks"].items()
+        },
+        missing=draft.missing,
+    )
+
+
+def _source(name: str, draft: Draft) -> model.Source:
+    outside = draft.outsides["sources", name]
+    shape = outside.shape
+    return model.Source(
+        name=name,
+        kind=shape.kind,
+        title=shape.title,
+        config=outside.config,
+        stale_after=shape.stale_after,
+        probes={
+            probe: model.Probe(
+                probe, each.config, each.shape.every or shape.every, each.shape.timeout or shape.timeout,
+                each.shape.where,
+            )
+            for probe, each in outside.probes.items()
+        },
+        missing=outside.missing,
+        where=shape.where,
+    )  # fmt: skip
+
+
+def _receiver(name: str, draft: Draft) -> model.Receiver:
+    outside = draft.outsides["receivers", name]
+    shape = outside.shape
+    return model.Receiver(name, shape.send, shape.title or name, outside.config, outside.missing, shape.where)
+
+
+def _measure(name: str, shape: MeasureShape, tables: tuple[str, ...]) -> model.Measure:
+    return model.Measure(
+        name=name,
+        means=shape.means,
+        unit=shape.unit,
+        combine=shape.combine,
+        needs=shape.needs,
+        by=shape.by,
+        sql=shape.sql,
+        tables=tables,
+        covers=shape.covers,
+        where=shape.where,
+    )
+
+
+def _sides(body: Any, unit: Unit) -> dict[str, float | None]:
+    written = {"above": body.above, "below": body.below}
+    return {side: None if each is None else value(each.text, unit) for side, each in written.items()}
+
+
+def _alert(name: str, shape: AlertShape, measures: Mapping[str, model.Measure]) -> model.Alert:
+    unit = measures[shape.when.measure].unit
+    clear = model.Clear()
+    if shape.clear is not None:
+        clear = model.Clear(**_sides(shape.clear, unit), hold=shape.clear.hold)
+    when = model.Condition(
+        shape.when.measure,
+        shape.when.over,
+        **_sides(shape.when, unit),
+        min_n=shape.when.min_n,
+        only=shape.when.only,
+    )
+    return model.Alert(
+        name=name,
+        title=shape.title,
+        means=shape.means,
+        covers=shape.covers,
+        urgency=shape.urgency,
+        when=when,
+        hold=shape.hold,
+        clear=clear,
+        owner=shape.owner,
+        action=shape.action,
+        runbook=shape.runbook or "",
+        starts=shape.starts,
+        examples=tuple(
+            model.Example(each.readings, each.each, each.expect, each.n, each.where) for each in shape.examples
+        ),
+        where=shape.where,
+    )
+
+
+def _kpi(name: str, shape: KpiShape, measures: Mapping[str, model.Measure]) -> model.Promise:
+    sides = _sides(shape.objective, measures[shape.measure].unit)
+    expect = model.Condition(shape.measure, shape.objective.over, **sides, min_n=shape.min_n, only=shape.only)
+    return model.Promise(name, "kpi", shape.title, shape.covers, expect, shape.where)
+
+
+def _check(name: str, shape: CheckShape, measures: Mapping[str, model.Measure]) -> model.Promise:
+    sides = _sides(shape.expect, measures[shape.measure].unit)
+    expect = model.Condition(shape.measure, shape.over, **sides, min_n=shape.min_n, only=shape.only)
+    return model.Promise(name, "check", shape.title, shape.covers, expect, shape.where)

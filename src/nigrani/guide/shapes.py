@@ -1,0 +1,281 @@
+"""What may be written in a guide, as classes: one a section's entry. The model (model.py) is what comes of it.
+
+`help` and `example` are printed in docs/guide-reference.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from nigrani.lib.secret import Secret
+
+from .covers import Covered
+from .fields import Period, Places, Raw, Ref, Text
+from .model import Combine, Unit, Urgency, Where
+from .reader import Scalar
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_MINUTE = timedelta(minutes=1)
+
+
+def _says(text: str, example: object = "") -> Mapping[str, object]:
+    return {"help": text, "example": example}
+
+
+_COVERS = _says("Rows of rows.tsv that this answers; `{M3: which part}` when it is only a part.", ["K01"])
+
+
+@dataclass(frozen=True)
+class DeadManShape:
+    """An address that expects our sign of life and alarms somebody else when it stays away."""
+
+    url: Secret = field(metadata=_says("The address to ping.", "${NIGRANI_DEAD_MAN_URL}"))
+    every: Period = field(default=timedelta(seconds=30), metadata=_says("How often.", "30s"))
+
+
+@dataclass(frozen=True)
+class TopShape:
+    """What stands at the top of a file, once in the whole guide (in guide.yaml)."""
+
+    at: Places
+    guide: int = field(metadata=_says("The version of this format.", 1))
+    name: Text = field(metadata=_says("What is watched.", "SikshaMitra ERP"))
+    zone: Text = field(metadata=_says("The time zone of its calendar.", "Asia/Kolkata"))
+
+
+@dataclass(frozen=True)
+class PersonShape:
+    """A role that is told."""
+
+    where: Where
+    title: Text = field(metadata=_says("What the role is called.", "DevOps Lead"))
+    receivers: tuple[Annotated[str, Ref("receiver")], ...] = field(
+        metadata=_says("Where its messages go, all of them.", ["production-alerts"])
+    )
+
+
+@dataclass(frozen=True)
+class ReceiverShape:
+    """Where messages go. The other keys are the carrier's own."""
+
+    where: Where
+    send: Text = field(metadata=_says("The carrier: an integration that can send.", "slack"))
+    title: str = field(default="", metadata=_says("What it is called; its name when left out.", "#production-alerts"))
+
+
+@dataclass(frozen=True)
+class SourceShape:
+    """A system that is watched. The other keys are the kind's own."""
+
+    where: Where
+    at: Places
+    kind: Text = field(metadata=_says("An integration that can probe.", "web"))
+    title: Text = field(metadata=_says("What it is called.", "The ERP's website"))
+    stale_after: Period = field(
+        metadata=_says("Without a usable answer for this long, the source is dark: what it feeds is unknown.", "1m")
+    )
+    probes: Raw = field(metadata=_says("Its probes by name."))
+    every: Period = field(default=timedelta(seconds=15), metadata=_says("How often its probes ask.", "15s"))
+    timeout: Period = field(default=timedelta(seconds=10), metadata=_says("How long a probe waits.", "10s"))
+
+
+@dataclass(frozen=True)
+class ProbeShape:
+    """One question asked again and again. The other keys are the kind's own."""
+
+    where: Where
+    at: Places
+    every: Period | None = field(default=None, metadata=_says("How often; the source's when left out.", "1m"))
+    timeout: Period | None = field(default=None, metadata=_says("How long it waits; the source's when left out.", "5s"))
+
+
+@dataclass(frozen=True)
+class MeasureShape:
+    """A number computed from facts."""
+
+    where: Where
+    at: Places
+    means: Text = field(metadata=_says("What the number says, in a sentence.", "Share of answers that were right."))
+    unit: Unit = field(metadata=_says("What it is counted in; levels are written in it (95%, 500ms, 1MiB).", "ratio"))
+    combine: Combine = field(
+        metadata=_says(
+            "How minutes make a window: add up (sum), num/den (ratio), the largest (max), the newest (last), "
+            "a percentile of digests (p50, p95, p99) or distinct values (uniq).",
+            "ratio",
+        )
+    )
+    sql: Text = field(
+        metadata=_says(
+            "ClickHouse SQL over [{start:DateTime64(3)}, {end:DateTime64(3)}): one row a minute and label set with "
+            "`minute`, the labels in `by`, `num`, `n`, and `den` (ratio) or `digest` (percentiles, uniq)."
+        )
+    )
+    needs: tuple[Annotated[str, Ref("source")], ...] = field(
+        default=(), metadata=_says("Sources whose darkness makes it unknown.", ["website"])
+    )
+    by: tuple[Text, ...] = field(default=(), metadata=_says("Labels: one series for each value.", ["probe"]))
+    covers: tuple[Covered, ...] = field(default=(), metadata=_COVERS)
+
+
+@dataclass(frozen=True)
+class WhenShape:
+    """The condition of an alert: exactly one of `above` and `below`."""
+
+    at: Places
+    where: Where
+    measure: Annotated[str, Ref("measure")] = field(metadata=_says("Which number.", "system_up"))
+    over: Period = field(metadata=_says("Over which window, up to now.", "2m"))
+    above: Scalar | None = field(default=None, metadata=_says("Worry above this level.", "5%"))
+    below: Scalar | None = field(default=None, metadata=_says("Worry below this level.", "95%"))
+    min_n: int = field(default=0, metadata=_says("With fewer observations it is too little to judge.", 40))
+    only: dict[str, tuple[Text, ...]] = field(
+        default_factory=dict, metadata=_says("Only the series with these labels.", {"probe": ["login"]})
+    )
+
+
+@dataclass(frozen=True)
+class ClearShape:
+    """When a firing alert is over."""
+
+    at: Places
+    where: Where
+    above: Scalar | None = field(default=None, metadata=_says("For an alert with `below`.", "99%"))
+    below: Scalar | None = field(default=None, metadata=_says("For an alert with `above`.", "2%"))
+    hold: timedelta = field(default=timedelta(), metadata=_says("For how long it must be so.", "2m"))
+
+
+@dataclass(frozen=True)
+class ExampleShape:
+    """Readings, and what the alert must say to them."""
+
+    at: Places
+    where: Where
+    readings: Text = field(
+        metadata=_says("Values of the window, one after another: value*count, `-` none, `?` unknown.", "0*10 11*5")
+    )
+    expect: Text = field(
+        metadata=_says("ok, pending, firing, recovering or unknown, `at` a moment or at the end; or never fires.",
+                       "firing at 10m, ok at 30m")
+    )  # fmt: skip
+    each: Period = field(default=_MINUTE, metadata=_says("The time from one reading to the next.", "1m"))
+    n: int | None = field(default=None, metadata=_says("Observations in each; plenty when left out.", 8))
+
+
+@dataclass(frozen=True)
+class AlertShape:
+    """When to worry, whom to tell, what to do."""
+
+    where: Where
+    at: Places
+    title: Text = field(metadata=_says("Its name on a page and in a message.", "System Down"))
+    means: Text = field(metadata=_says("What it means for people, in a sentence.", "Nobody can use the ERP."))
+    urgency: Urgency = field(metadata=_says("critical: now; high: within 1 hour; medium: within 4 hours.", "high"))
+    when: WhenShape = field(metadata=_says("The condition."))
+    owner: Annotated[str, Ref("person")] = field(metadata=_says("Whom it is for.", "devops-lead"))
+    action: Text = field(metadata=_says("What to do, in a sentence.", "Investigate immediately."))
+    covers: tuple[Covered, ...] = field(default=(), metadata=_COVERS)
+    hold: timedelta = field(default=timedelta(), metadata=_says("Must stay true this long before it fires.", "2m"))
+    clear: ClearShape | None = field(default=None, metadata=_says("When it is over; else when no longer true."))
+    runbook: Annotated[str, Ref("runbook")] | None = field(
+        default=None, metadata=_says("What to do, step by step. A critical alert has one.", "system-down")
+    )
+    starts: Literal["live", "shadow"] = field(
+        default="shadow", metadata=_says("In shadow it only records what it would have sent.", "live")
+    )
+    examples: tuple[ExampleShape, ...] = field(
+        default=(), metadata=_says("What it says to which readings. A critical alert has one that fires.")
+    )
+
+
+@dataclass(frozen=True)
+class RunbookShape:
+    """What to do, step by step."""
+
+    where: Where
+    title: Text = field(metadata=_says("Its name.", "The system is down"))
+    steps: tuple[Text, ...] = field(metadata=_says("One sentence or two each, in order.", ["Open the login page."]))
+
+    def check(self) -> Iterator[str]:
+        """Yield what is missing."""
+        if not self.steps:
+            yield "steps holds none"
+
+
+@dataclass(frozen=True)
+class ObjectiveShape:
+    """The level promised, and over how long."""
+
+    at: Places
+    where: Where
+    over: Period = field(metadata=_says("Over which window, up to now.", "30d"))
+    above: Scalar | None = field(default=None, metadata=_says("Kept above this level.", "99.9%"))
+    below: Scalar | None = field(default=None, metadata=_says("Kept below this level.", "500ms"))
+
+
+@dataclass(frozen=True)
+class ExpectShape:
+    """The level expected: exactly one of the two."""
+
+    at: Places
+    where: Where
+    above: Scalar | None = field(default=None, metadata=_says("Kept above this level.", "99.9%"))
+    below: Scalar | None = field(default=None, metadata=_says("Kept below this level.", "80%"))
+
+
+@dataclass(frozen=True)
+class KpiShape:
+    """A promise over a long window."""
+
+    where: Where
+    at: Places
+    title: Text = field(metadata=_says("What is promised.", "Availability"))
+    measure: Annotated[str, Ref("measure")] = field(metadata=_says("Which number.", "system_up"))
+    objective: ObjectiveShape = field(metadata=_says("The promise.", {"above": "99.9%", "over": "30d"}))
+    covers: tuple[Covered, ...] = field(default=(), metadata=_COVERS)
+    only: dict[str, tuple[Text, ...]] = field(
+        default_factory=dict, metadata=_says("Only the series with these labels.", {"probe": ["login"]})
+    )
+    min_n: int = field(default=0, metadata=_says("With fewer observations it is too little to judge.", 40))
+
+
+@dataclass(frozen=True)
+class CheckShape:
+    """A line of a checklist."""
+
+    where: Where
+    at: Places
+    title: Text = field(metadata=_says("The line.", "System uptime is 99.9 % or more"))
+    measure: Annotated[str, Ref("measure")] = field(metadata=_says("Which number.", "system_up"))
+    over: Period = field(metadata=_says("Over which window, up to now.", "24h"))
+    expect: ExpectShape = field(metadata=_says("What is expected.", {"above": "99.9%"}))
+    covers: tuple[Covered, ...] = field(default=(), metadata=_COVERS)
+    only: dict[str, tuple[Text, ...]] = field(
+        default_factory=dict, metadata=_says("Only the series with these labels.", {"probe": ["login"]})
+    )
+    min_n: int = field(default=0, metadata=_says("With fewer observations it is too little to judge.", 40))
+
+
+@dataclass(frozen=True)
+class Section:
+    """A top-level key under which named entries stand."""
+
+    noun: str
+    shape: type
+    help: str
+
+
+SECTIONS: Mapping[str, Section] = {
+    "people": Section("person", PersonShape, "Roles that are told."),
+    "receivers": Section("receiver", ReceiverShape, "Where messages go."),
+    "sources": Section("source", SourceShape, "Systems that are watched."),
+    "measures": Section("measure", MeasureShape, "Numbers computed from facts."),
+    "alerts": Section("alert", AlertShape, "Levels that wake somebody."),
+    "kpis": Section("kpi", KpiShape, "Promises."),
+    "checks": Section("check", CheckShape, "Lines of the checklists."),
+    "runbooks": Section("runbook", RunbookShape, "What to do, step by step."),
+}
