@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psycopg
+from psycopg import sql
 
 from nigrani.integrations.postgres import roles
 from nigrani.lib import clock
@@ -98,13 +99,13 @@ def _free_port() -> int:
 def _make_role(yard: yards.Yard) -> str:
     """Make the monitor's role with the very SQL that `nigrani init` prints, and return its address."""
     password = "demo-" + os.urandom(12).hex()
-    owner = yard.state["database"]["admin_dsn"]
-    with psycopg.connect(owner, autocommit=True) as connection:
-        version = connection.info.server_version
-        name = connection.info.dbname
-        connection.execute(roles.monitor_sql(version, name, password=Secret(password)).encode())
-        host, port = connection.info.host, connection.info.port
-    return f"postgresql://nigrani_monitor:{password}@{host}:{port}/{name}"
+    with psycopg.connect(yard.state["database"]["admin_dsn"], autocommit=True) as connection:
+        at = connection.info
+        connection.execute(roles.monitor(at.server_version, at.dbname, {}).encode())
+        connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(roles.MONITOR), sql.Literal(password))
+        )
+        return f"postgresql://{roles.MONITOR}:{password}@{at.host}:{at.port}/{at.dbname}"
 
 
 def _hand_over(home: Home, yard: yards.Yard, *, monitor_dsn: str, console: str) -> None:

@@ -38,12 +38,10 @@ def set_up(home: Home) -> None:
     django.setup()
 
 
-def migrate() -> None:
-    """Bring PostgreSQL and telemetry to this version's schema, one process at a time."""
+def migrate_state() -> None:
+    """Bring PostgreSQL to this version's schema, one process at a time."""
     from django.core.management import call_command
     from django.db import connection
-
-    from nigrani.telemetry import store
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
@@ -51,6 +49,13 @@ def migrate() -> None:
             call_command("migrate", verbosity=0, interactive=False)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+
+
+def migrate() -> None:
+    """Bring PostgreSQL and telemetry to this version's schema."""
+    from nigrani.telemetry import store
+
+    migrate_state()
     store.migrate()
 
 
