@@ -25,7 +25,7 @@ NAMES = ("first", "second", "third")
 def child(run: Path, name: str) -> None:
     """Be a child until SIGTERM; leave a grandchild in the same group behind when killed."""
     if (run / f"{name}.exit").exists():
-        print("The guide has 1 mistake.\nguide.yaml:3:1: no such thing", file=sys.stderr)
+        sys.stderr.write("The guide has 1 mistake.\nguide.yaml:3:1: no such thing\n")
         sys.exit(int((run / f"{name}.exit").read_text()))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: None if (run / f"{name}.deaf").exists() else stop.set())
@@ -81,7 +81,7 @@ def main(path: Path, *, tether: bool) -> int:
     """Supervise the three."""
     from nigrani.node import child as rules
 
-    rules.ASK_WHEN_READY_S, rules.FIRST_PAUSE_S = 0.3, 0.1
+    rules.ASK_WHEN_READY_S = 0.3
     home = Home(path)
     home.ensure()
     log.set_up()
@@ -89,10 +89,10 @@ def main(path: Path, *, tether: bool) -> int:
         with standing.held(home):
             specs = [spec(home, name) for name in NAMES]
             for life in (supervisor := Supervisor(home, specs, environ=os.environ, tether=tether)).lives:
-                life.pulse = pulse.Pulse(patience_s=0.3)
+                life.pulse, life.first_pause_s = pulse.Pulse(patience_s=0.3), 0.1
             return supervisor.run()
     except Mistake as mistake:
-        print(mistake, file=sys.stderr)
+        sys.stderr.write(f"{mistake}\n")
         return mistake.code
 
 

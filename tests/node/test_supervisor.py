@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.eventually import eventually
 
 from nigrani.lib.home import Home
 from nigrani.node import pids, standing
-from tests.eventually import eventually
 
 _FAKES = Path(__file__).with_name("fakes.py")
 Start = Callable[..., "Up"]
@@ -126,6 +126,7 @@ def test_children_die_with_a_killed_supervisor(start: Start, how: str) -> None:
     eventually(lambda: _gone(left))
 
 
+@pytest.mark.slow("waits out the 15 s given to a leftover and the 5 s after SIGTERM")
 def test_after_a_kill_the_next_start_waits_for_what_was_left(start: Start) -> None:
     up = start()
     (up.home.run / "first.deaf").touch()  # it won't end by itself
@@ -137,11 +138,6 @@ def test_after_a_kill_the_next_start_waits_for_what_was_left(start: Start) -> No
     eventually(again.all_ready, timeout_s=30)
     assert _gone(left)
     assert again.lines("node.leftovers_found")
-
-
-test_after_a_kill_the_next_start_waits_for_what_was_left = pytest.mark.slow(
-    "waits out the 15 s given to a leftover and the 5 s after SIGTERM"
-)(test_after_a_kill_the_next_start_waits_for_what_was_left)
 
 
 def test_two_supervisors_never_share_a_home(start: Start) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json  # not msgspec: the supervisor logs too, and half its memory would be for that
 import logging
 import traceback
 from datetime import UTC, datetime
-
-import msgspec
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -31,7 +30,7 @@ class JsonLines(logging.Formatter):
             line["trace"] = [
                 f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(record.exc_info[2])
             ][-12:]
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return json.dumps(line, default=str, ensure_ascii=False)
 
 
 def set_up(level: str = "INFO") -> None:

@@ -85,6 +85,7 @@ class Life:
     child: Child
     log_path: Path
     tether: bool = not parent.BY_KERNEL
+    first_pause_s: float = FIRST_PAUSE_S
     state: State = "waiting"
     pid: int | None = None
     mark: str = ""
@@ -98,7 +99,7 @@ class Life:
     _command: Command | None = None
     _was_ready: bool = False
     _settled: bool = False
-    _pause_s: float = FIRST_PAUSE_S
+    _failures: int = 0  # in a row, not counting those before it was steady
     _tries: int = 0  # starts since it was last ready
     _rest_until: float = 0.0
     _started_s: float = 0.0
@@ -139,7 +140,7 @@ class Life:
             self._ask_and_hear(now)
             self._end_if_hung(now)
             if self.state == "ready" and now - self._ready_s >= STEADY_S:
-                self._pause_s = FIRST_PAUSE_S
+                self._failures = 0
 
     def ended(self, code: int) -> None:
         """Take note that the process is gone. Raises Mistake when starting it again is useless."""
@@ -173,6 +174,11 @@ class Life:
     def is_rested(self) -> bool:
         """Whether it is about to be started again."""
         return self.state == "resting" and clock.monotonic() >= self._rest_until
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether nothing about it is expected to change soon."""
+        return self.state == "stopped" or (self.state == "ready" and self._silent_since is None)
 
     def entry(self) -> Entry:
         """Return what is written down of it."""
@@ -229,8 +235,8 @@ class Life:
                 how,
                 extra={"action": "node.child_lost", "child": self.child.name, "said": said[-400:]},
             )
-        self.state, self._rest_until = "resting", now + self._pause_s
-        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+        pause_s = min(self.first_pause_s * 2.0 ** min(self._failures, 16), LONGEST_PAUSE_S)
+        self.state, self._rest_until, self._failures = "resting", now + pause_s, self._failures + 1
 
     def _ask_and_hear(self, now: float) -> None:
         word = self.pulse.hear(now_s=now)

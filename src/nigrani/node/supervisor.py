@@ -196,7 +196,7 @@ class Supervisor:
 
     def _wait(self, wake: socket.socket) -> None:
         answers = [life.pulse.waiting for life in self.lives if life.pulse.waiting is not None]
-        steady = all(life.state in ("ready", "stopped") for life in self.lives)
+        steady = all(life.is_steady for life in self.lives)
         heard, _, _ = select.select([wake, *answers], [], [], 1.0 if steady else 0.1)
         if wake in heard:
             with contextlib.suppress(BlockingIOError):
@@ -269,7 +269,9 @@ def _ready_home(home: Home) -> Iterator[None]:
 @contextlib.contextmanager
 def _own_log(home: Home) -> Iterator[None]:
     """Keep what the supervisor says in log/node.log too."""
-    with open(logfile.open_for_append(home.log / "node.log"), "w", buffering=1) as out:
+    with open(
+        logfile.open_for_append(home.log / "node.log"), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
+    ) as out:
         kept = logging.StreamHandler(out)
         kept.setFormatter(our_log.JsonLines())
         logging.getLogger().addHandler(kept)

@@ -1,0 +1,86 @@
+"""What Nigrani measures of itself, as facts like any other: guide rules may alert on them.
+
+nigrani.loop.lag_s{loop}         since the loop last finished a turn without error
+nigrani.source.age_s{source}     since the source's last usable answer
+nigrani.source.age_ratio{source} the same, as a part of what the guide calls stale: over 1 is dark
+nigrani.outbox.waiting           messages not yet accepted by their receiver
+nigrani.outbox.oldest_age_s      how long the oldest of them waits; 0 when none does
+nigrani.journal.backlog_rows     facts acknowledged and not yet in telemetry
+nigrani.journal.backlog_bytes    the same, on disk
+nigrani.memory.rss_bytes         of the process that runs the loops
+nigrani.memory.pss_bytes{process} of each process of the installation, with what it started
+nigrani.deadman.sent{outcome}    1 when a ping went out, 0 when not, and why (deadman.py)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from nigrani.guide.model import Guide
+from nigrani.lib.home import Home
+from nigrani.outbox import queries as outbox
+from nigrani.sources import queries as sources
+from nigrani.telemetry import journal
+
+from . import pids, standing
+
+SOURCE = "nigrani"
+Row = dict[str, object]
+
+
+def gauge(name: str, value: float, *, at: datetime, **labels: str) -> Row:
+    """Return a row of the gauges table."""
+    return {"at": at, "source": SOURCE, "name": name, "labels": labels, "value": float(value)}
+
+
+def record(guide: Guide, *, lags: Mapping[str, float], now: datetime) -> int:
+    """Append every gauge to the journal; returns how many.
+
+    What needs PostgreSQL comes last: when it does not answer, the rest is recorded and the error raised, so that
+    this loop is late and the dead-man's switch hears of it.
+    """
+    rows = [*_of_loops(lags, now), *_of_journal(now), *_of_memory(now)]
+    try:
+        rows += [*_of_sources(guide, now), *_of_outbox(now)]
+    finally:
+        journal.append("gauges", rows)
+    return len(rows)
+
+
+def _of_loops(lags: Mapping[str, float], now: datetime) -> Iterator[Row]:
+    for loop, lag_s in lags.items():
+        yield gauge("nigrani.loop.lag_s", lag_s, at=now, loop=loop)
+
+
+def _of_journal(now: datetime) -> Iterator[Row]:
+    backlog = journal.backlog()
+    yield gauge("nigrani.journal.backlog_rows", backlog.rows, at=now)
+    yield gauge("nigrani.journal.backlog_bytes", backlog.size_bytes, at=now)
+
+
+def _of_memory(now: datetime) -> Iterator[Row]:
+    yield gauge("nigrani.memory.rss_bytes", pids.rss_bytes(), at=now)
+    told = standing.read(Home.from_environment())
+    if told is None:
+        return
+    if (own := pids.pss_bytes(told.supervisor.pid)) is not None:
+        yield gauge("nigrani.memory.pss_bytes", own, at=now, process="supervisor")
+    for name, entry in told.children.items():
+        if pids.is_running(entry.pid, entry.mark) and (size := pids.tree_pss_bytes(entry.pid)) is not None:
+            yield gauge("nigrani.memory.pss_bytes", size, at=now, process=name)
+
+
+def _of_sources(guide: Guide, now: datetime) -> Iterator[Row]:
+    for name, age_s in sources.ages(guide, now).items():
+        # None: no source, or none of its answers yet. An age would be a lie; its state says which it is.
+        if age_s is not None:
+            yield gauge("nigrani.source.age_s", age_s, at=now, source=name)
+            stale_s = guide.sources[name].stale_after.total_seconds()
+            yield gauge("nigrani.source.age_ratio", age_s / stale_s, at=now, source=name)
+
+
+def _of_outbox(now: datetime) -> Iterator[Row]:
+    queue = outbox.waiting(now)
+    yield gauge("nigrani.outbox.waiting", queue.count, at=now)
+    yield gauge("nigrani.outbox.oldest_age_s", queue.oldest_age_s or 0.0, at=now)
