@@ -232,7 +232,8 @@ def _told(home: Home) -> bool:
     if not ready:
         click.echo("   No receiver of the guide is set up by this channel. See: nigrani guide show")
         return False
-    return all([_delivered(guide, receiver.name, receiver.title) for receiver in ready])
+    arrived = [_delivered(guide, receiver.name, receiver.title) for receiver in ready]
+    return all(arrived)
 
 
 def _delivered(guide: Guide, name: str, title: str) -> bool:

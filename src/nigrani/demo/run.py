@@ -38,7 +38,8 @@ def story(name: str, *, as_json: bool, inject: bool, watched: bool, folder: Path
     with stages.set_up(watched=watched, folder=folder) as stage:
         stage.tell = _teller(to_stderr=as_json)
         stage.happened(
-            "started", f"school {stage.yard.state['site']}, console {stage.console if watched else 'not started'}"
+            "started",
+            f"school {stage.yard.state['website']['url']}, console {stage.console if watched else 'not started'}",
         )
         ok = _played(chosen, stage, inject=inject)
         if as_json:
@@ -127,7 +128,7 @@ def _introduce(stage: Stage) -> None:
 
     token = people.invite("admin", by="nigrani demo", now=clock.now())
     click.echo(
-        f"\n  The school   {stage.yard.state['site']}\n"
+        f"\n  The school   {stage.yard.state['website']['url']}\n"
         f"  The console  {stage.console}\n"
         f"  Sign in by   {links.link(stage.console, 'welcome', token=token)}\n"
     )
@@ -142,11 +143,11 @@ def _following(stage: Stage) -> Iterator[None]:
         nonlocal seen
         while not stop.wait(1):
             try:
-                items = stage.yard.journal("slack")
+                items = stage.messages()
             except NigraniError:
                 return
             for item in items[seen:]:
-                click.echo(f"\n  #production-alerts  {item.get('text', '')}")
+                click.echo(f"\n  #production-alerts  {item}")
             seen = len(items)
 
     thread = threading.Thread(target=follow, daemon=True)

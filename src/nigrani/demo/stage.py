@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psycopg
-from psycopg import sql
+from psycopg import conninfo, sql
 
 from nigrani.integrations.postgres import roles
 from nigrani.lib import clock
@@ -58,8 +58,8 @@ class Stage:
         return None
 
     def messages(self) -> list[str]:
-        """Return the titles of what the Slack channel has received so far, oldest first."""
-        return [str(item.get("title") or item.get("text") or "") for item in self.yard.journal("slack")]
+        """Return what the Slack channel has taken so far, oldest first: the line a phone would show."""
+        return [str(item["text"]) for item in self.yard.journal("slack") if item["accepted"]]
 
 
 @contextmanager
@@ -99,22 +99,24 @@ def _free_port() -> int:
 def _make_role(yard: yards.Yard) -> str:
     """Make the monitor's role with the very SQL that `nigrani init` prints, and return its address."""
     password = "demo-" + os.urandom(12).hex()
-    with psycopg.connect(yard.state["database"]["admin_dsn"], autocommit=True) as connection:
+    database = yard.state["database"]
+    app = conninfo.conninfo_to_dict(database["dsn"])
+    with psycopg.connect(database["superuser_dsn"], dbname=str(app["dbname"]), autocommit=True) as connection:
         at = connection.info
         connection.execute(roles.monitor(at.server_version, at.dbname, {}).encode())
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(roles.MONITOR), sql.Literal(password))
         )
-        return f"postgresql://{roles.MONITOR}:{password}@{at.host}:{at.port}/{at.dbname}"
+    return f"postgresql://{roles.MONITOR}:{password}@{app['host']}:{app['port']}/{app['dbname']}"
 
 
 def _hand_over(home: Home, yard: yards.Yard, *, monitor_dsn: str, console: str) -> None:
     for name, value in {
-        "ERP_URL": yard.state["site"],
+        "ERP_URL": yard.state["website"]["url"],
         "ERP_DATABASE_URL": monitor_dsn,
-        "SLACK_WEBHOOK_URL": yard.state["slack"]["webhook"],
-        "NIGRANI_DEAD_MAN_URL": yard.state["deadman"]["url"],
-        "NIGRANI_REFERENCE_URL": yard.state["elsewhere"],
+        "SLACK_WEBHOOK_URL": yard.state["receivers"]["slack"]["webhook_url"],
+        "NIGRANI_DEAD_MAN_URL": yard.state["receivers"]["deadman"]["ping_url"],
+        "NIGRANI_REFERENCE_URL": yard.state["elsewhere"]["url"],
         "NIGRANI_CONSOLE_URL": console,
     }.items():
         home.vault.put(name, Secret(value))

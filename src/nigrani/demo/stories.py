@@ -31,12 +31,11 @@ class Story:
 
 
 def _titles(stage: Stage, kind: str, *parts: str) -> Callable[[], str | None]:
-    """Look for a message of a kind (firing or resolved) whose title holds every part."""
+    """Look for a message of a kind (firing or resolved) that holds every part."""
 
     def look() -> str | None:
-        for item in stage.yard.journal("slack"):
-            said = str(item.get("text", ""))
-            is_resolved = "resolved" in said.lower() or "ok again" in said.lower()
+        for said in stage.messages():
+            is_resolved = said.lower().startswith("resolved")
             if is_resolved == (kind == "resolved") and all(part in said for part in parts):
                 return said
         return None
@@ -87,7 +86,7 @@ def quiet_day(stage: Stage, eyes: Eyes, inject: bool) -> bool:
     """A day on which nothing happens: nothing is sent although everything is looked at; then one fault is sent."""
     calm = _settled(stage, eyes)
     stage.wait(lambda: False, timeout_s=45)
-    sent = stage.yard.journal("slack") + stage.yard.journal("mail")
+    sent = [item for receiver in ("slack", "smtp", "hook") for item in stage.yard.journal(receiver)]
     stage.happened("quiet" if not sent else "not quiet", f"{len(sent)} messages in the receivers' journals")
     for rule in eyes.rules():
         stage.happened("rule evaluated", rule)

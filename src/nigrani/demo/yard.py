@@ -42,7 +42,7 @@ class Yard:
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         reply = http.request(
             method,
-            self.state["control"].rstrip("/") + path,
+            self.state["control"]["url"].rstrip("/") + path,
             timeout=_CALL,
             headers={"Content-Type": "application/json"},
             content=json.dumps(body).encode() if body is not None else b"",
@@ -54,13 +54,13 @@ class Yard:
 
 
 @contextmanager
-def opened(home: Path, *, mode: str, hour: str = "09:15") -> Iterator[Yard]:
+def opened(home: Path, *, mode: str, hour: float = 9.25) -> Iterator[Yard]:
     """Start a stand-in school and stop it afterwards. Raises NigraniError with what it said if it does not start."""
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
     said = (home / "yard.log").open("w+")
     argv = [sys.executable, "-m", "schoolyard", "up", "--home", str(home), "--mode", mode, "--scale", "small"]
     process = subprocess.Popen(
-        [*argv, "--traffic-rate", "2", "--hour", hour, "--json"],
+        [*argv, "--traffic-rate", "2", "--hour", str(hour), "--json"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=said,
