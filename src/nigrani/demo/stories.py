@@ -35,7 +35,7 @@ def _titles(stage: Stage, kind: str, *parts: str) -> Callable[[], str | None]:
 
     def look() -> str | None:
         for said in stage.messages():
-            is_resolved = said.lower().startswith("resolved")
+            is_resolved = "Resolved:" in said[:20]
             if is_resolved == (kind == "resolved") and all(part in said for part in parts):
                 return said
         return None

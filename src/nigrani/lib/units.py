@@ -74,7 +74,8 @@ def show_value(value: float | None, unit: str) -> str:
         return "—"
     match unit:
         case "ratio":
-            return f"{value * 100:.4g} %" if value < 1 else "100 %"
+            # Cut, not rounded, close to the whole: 99.996 % is not all.
+            return f"{min(value * 100, 99.99) if 0.9999 < value < 1 else value * 100:.4g} %"
         case "ms":
             return f"{value:,.0f} ms" if value >= 10 else f"{value:.2g} ms"
         case "seconds":
