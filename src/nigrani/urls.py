@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [path("", include("nigrani.console.urls"))]
+
+handler403 = "nigrani.console.views.small.refused"
+handler404 = "nigrani.console.views.small.not_found"
+handler500 = "nigrani.console.views.small.broken"

@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.http import HttpRequest
 
+from nigrani.access.models import Person
+from nigrani.guide import current
 from nigrani.lib import clock
+from nigrani.lib.errors import NigraniError
+
+from . import assets
+from .menu import menu
+
+THEMES = ("light", "dark")
 
 
 def everywhere(request: HttpRequest) -> dict[str, object]:
-    """Return the instant of the page, so that all its ages agree."""
-    return {"now": clock.now()}
+    """Return the instant of the page (so that all its ages agree), its zone, its theme, and the navigation."""
+    theme = request.COOKIES.get("nigrani_theme", "")
+    known: dict[str, object] = {
+        "now": clock.now(),
+        "zone": ZoneInfo("UTC"),
+        "theme": theme if theme in THEMES else "",
+        "assets": assets.version(),
+    }
+    try:
+        guide = current.get()
+    except NigraniError:
+        pass  # the pages say so themselves
+    else:
+        known |= {"zone": guide.zone, "guide_name": guide.name}
+    person = getattr(request, "user", None)
+    if isinstance(person, Person):
+        firing = _firing()
+        known |= {"firing": firing, "menu": menu(person, request.path, firing=firing)}
+    return known
+
+
+def _firing() -> int:
+    return 0

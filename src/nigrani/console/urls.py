@@ -1,0 +1,27 @@
+"""The console's addresses. Those that messages link to stand in `lib.links` too; a test compares them."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from .views import door, guide, ledger, people, search, small
+
+urlpatterns = [
+    path("login", door.sign_in, name="login"),
+    path("logout", door.sign_out, name="logout"),
+    path("welcome/<str:token>", door.welcome, name="welcome"),
+    path("theme", door.theme, name="theme"),
+    path("favicon.svg", small.favicon, name="favicon"),
+    path("keys", small.keys, name="keys"),
+    path("find", search.find, name="find"),
+    path("guide", guide.files, name="guide"),
+    path("guide/<path:name>", guide.file, name="guide-file"),
+    path("people", people.index, name="people"),
+    path("people/invite", people.invite, name="invite"),
+    path("people/<int:number>/role", people.change_role, name="change-role"),
+    path("people/<int:number>/take-away", people.take_away, name="take-away"),
+    path("people/<int:number>/give-back", people.give_back, name="give-back"),
+    path("tokens/make", people.make_token, name="make-token"),
+    path("tokens/<int:number>/revoke", people.revoke_token, name="revoke-token"),
+    path("ledger", ledger.index, name="ledger"),
+]
