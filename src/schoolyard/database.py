@@ -89,7 +89,7 @@ class Database:
     async def _superuser(self, database: str = "postgres") -> psycopg.AsyncConnection[tuple[object, ...]]:
         dsn = f"postgresql://postgres:{self.server.password}@{HOST}:{self.server.port}/{database}"
         try:
-            return await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=5)
+            return await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=2)
         except psycopg.OperationalError as error:
             hint = "switch database_down and database_hang off first"
             raise FaultError(409, f"the database does not answer: {error}", hint) from error
