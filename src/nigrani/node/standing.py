@@ -51,8 +51,10 @@ def held(home: Home) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{os.getpid()} {clock.now().isoformat(timespec='seconds')}")
         lock.flush()
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def is_held(home: Home) -> bool:
