@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import queue
+import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from nigrani.integrations import Answer, Gauge, ProbeJob
 from nigrani.lib import postgres
-from nigrani.lib.errors import Refused, SourceError
+from nigrani.lib.errors import Refused, SourceError, Unreadable
 from nigrani.lib.postgres_errors import PostgresError, told
 
 from .config import ProbeConfig, SourceConfig
+
+log = logging.getLogger(__name__)
 
 _SIDE_BY_SIDE = 32  # databases asked at once; each waits in a thread, for no longer than its timeout
 
@@ -36,11 +41,29 @@ _ABOUT_THE_SYSTEM = ("dns", "connect", "refused", "tls", "timeout", "reset", "fu
 
 
 def probe(jobs: Sequence[ProbeJob]) -> Iterator[tuple[ProbeJob, Answer | SourceError]]:
-    """Ask every question; yield each answer as it comes."""
-    with ThreadPoolExecutor(min(len(jobs), _SIDE_BY_SIDE) or 1, thread_name_prefix="postgres") as pool:
-        asked = {pool.submit(_ask, job): job for job in jobs}
-        for each in as_completed(asked):
-            yield asked[each], each.result()
+    """Ask every question; yield each answer as it comes. A job's time begins when it is asked."""
+    answers: queue.SimpleQueue[tuple[ProbeJob, Answer | SourceError]] = queue.SimpleQueue()
+    waiting = deque(jobs)
+
+    def begin() -> None:
+        if waiting:
+            threading.Thread(target=_tell, args=(waiting.popleft(), answers), name="postgres", daemon=True).start()
+
+    for _ in range(_SIDE_BY_SIDE):
+        begin()
+    for _ in jobs:
+        answer = answers.get()
+        begin()
+        yield answer
+
+
+def _tell(job: ProbeJob, answers: queue.SimpleQueue[tuple[ProbeJob, Answer | SourceError]]) -> None:
+    try:
+        answers.put((job, _ask(job)))
+    except Exception:
+        # An error of our own must not leave the asker waiting for ever.
+        log.exception("Asking a database failed itself.", extra={"action": "probe.broke", "source": job.source})
+        answers.put((job, Unreadable("The probe broke down.", "See the log: action probe.broke.")))
 
 
 def _ask(job: ProbeJob) -> Answer | SourceError:

@@ -1,0 +1,142 @@
+"""How each source stands, for pages, for measures and for whoever asks whether a figure may be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from nigrani.guide import Guide
+from nigrani.guide import Source as Declared
+
+from .models import Probe, Source
+from .state import Belief
+
+Standing = Literal["fresh", "stale", "new", "no_source", "refused"]
+
+
+@dataclass(frozen=True)
+class ProbeView:
+    """One probe as it stands. last_failure and last_detail are of the last answer, "" when it was right."""
+
+    name: str
+    state: Belief
+    suspect: bool
+    since: datetime
+    every: timedelta
+    next_at: datetime | None
+    last_at: datetime | None
+    last_ok_at: datetime | None
+    last_outcome: str
+    last_failure: str
+    last_detail: str
+    last_ms: float | None
+    blind_since: datetime | None
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """One source as it stands.
+
+    state: fresh (a usable answer within stale_after), stale (dark for longer), new (never answered yet, and still
+        within that time), refused (it rejects our credentials), no_source (not set up: `missing` says what lacks).
+    age_s: seconds since the last usable answer; None before the first. error: why a probe does not see, or "";
+    error_kind: unreachable, refused, throttled, unreadable or cut_off. failing_since: when that began.
+    """
+
+    name: str
+    title: str
+    kind: str
+    state: Standing
+    age_s: float | None
+    stale_after: timedelta
+    error: str
+    error_kind: str
+    failing_since: datetime | None
+    last_ok_at: datetime | None
+    missing: tuple[str, ...]
+    answers: int
+    failures: int
+    probes: tuple[ProbeView, ...]
+
+
+def sources(guide: Guide, now: datetime) -> list[SourceView]:
+    """Return every source of the guide, in the guide's order."""
+    rows = {row.name: row for row in Source.objects.filter(name__in=guide.sources)}
+    probes: dict[int, list[Probe]] = {}
+    for probe in Probe.objects.filter(source__in=rows.values(), gone_at=None).order_by("probe"):
+        probes.setdefault(probe.source_id, []).append(probe)
+    return [
+        _view(declared, row, probes.get(row.pk, []) if row else [], now=now)
+        for declared in guide.sources.values()
+        for row in (rows.get(declared.name),)
+    ]
+
+
+def ages(guide: Guide, now: datetime) -> dict[str, float | None]:
+    """Return the seconds since each source's last usable answer; None for one that never gave any, or is not set up."""
+    last = dict(Source.objects.filter(name__in=guide.sources).values_list("name", "last_ok_at"))
+    return {
+        name: _age(last.get(name), now=now) if declared.is_set_up else None for name, declared in guide.sources.items()
+    }
+
+
+def _view(declared: Declared, row: Source | None, probes: Iterable[Probe], *, now: datetime) -> SourceView:
+    views = tuple(map(_probe, probes))
+    blind = [each for each in views if each.last_outcome == "blind"]
+    # A refusal is told before what may pass by itself.
+    worst = min(blind, key=lambda each: each.last_failure != "refused", default=None)
+    age_s = _age(row.last_ok_at, now=now) if row else None
+    return SourceView(
+        name=declared.name,
+        title=declared.title,
+        kind=declared.kind,
+        state=_standing(declared, row, age_s, worst, now=now),
+        age_s=age_s,
+        stale_after=declared.stale_after,
+        error=worst.last_detail if worst else "",
+        error_kind=worst.last_failure if worst else "",
+        failing_since=min((each.blind_since for each in blind if each.blind_since), default=None),
+        last_ok_at=row.last_ok_at if row else None,
+        missing=declared.missing,
+        answers=row.answers if row else 0,
+        failures=row.failures if row else 0,
+        probes=views,
+    )
+
+
+def _standing(
+    declared: Declared, row: Source | None, age_s: float | None, worst: ProbeView | None, *, now: datetime
+) -> Standing:
+    if not declared.is_set_up:
+        return "no_source"
+    if worst is not None and worst.last_failure == "refused":
+        return "refused"
+    if age_s is None:
+        is_young = row is None or now - row.created_at <= declared.stale_after
+        return "new" if is_young else "stale"
+    return "fresh" if age_s <= declared.stale_after.total_seconds() else "stale"
+
+
+def _probe(row: Probe) -> ProbeView:
+    belief: Belief = "up" if row.state == "up" else "down" if row.state == "down" else "new"
+    return ProbeView(
+        name=row.probe,
+        state=belief,
+        suspect=row.suspect,
+        since=row.since,
+        every=row.every,
+        next_at=row.next_at,
+        last_at=row.last_at,
+        last_ok_at=row.last_ok_at,
+        last_outcome=row.last_outcome,
+        last_failure=row.last_failure,
+        last_detail=row.last_detail,
+        last_ms=row.last_ms,
+        blind_since=row.blind_since,
+    )
+
+
+def _age(at: datetime | None, *, now: datetime) -> float | None:
+    return None if at is None else max(0.0, (now - at).total_seconds())
