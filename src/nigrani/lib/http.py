@@ -226,21 +226,17 @@ def raise_unless_taken(reply: Reply, *, who: str, now: datetime, because: str = 
 
     who: the far end's name, for the sentence. because: what it said, if that is safe to show.
     """
-    told = f": {because}" if because else ""
-    match reply.status:
-        case status if 200 <= status < 300:
-            return
-        case 429 | 503 if status == 429 or "retry-after" in reply.headers:
-            raise Throttled(f"{who} asks us to wait ({status}).", retry_at=retry_at(reply, now=now))
-        case 408 | 425 | 500 | 503 | 507 | 508:
-            raise Unreachable(f"{who} is in trouble ({status}{told}).")
-        case status if status >= 500:
-            # 502 and 504 come from a machine in between: the one behind it may have taken the message.
-            raise Unreachable(f"{who} is in trouble ({status}{told}).", uncertain=True)
-        case status if 300 <= status < 400:
-            raise Refused(f"{who} redirects ({status}).", "Redirects are not followed: give the final address.")
-        case _:
-            raise Refused(f"{who} refused the message ({status}{told}).")
+    status, told = reply.status, f": {because}" if because else ""
+    if 200 <= status < 300:
+        return
+    if status == 429 or (status == 503 and "retry-after" in reply.headers):
+        raise Throttled(f"{who} asks us to wait ({status}).", retry_at=retry_at(reply, now=now))
+    if status >= 500 or status in (408, 425):
+        # 502 and 504 come from a machine in between: the one behind it may have taken the message.
+        raise Unreachable(f"{who} is in trouble ({status}{told}).", uncertain=status in (502, 504))
+    if 300 <= status < 400:
+        raise Refused(f"{who} redirects ({status}).", "Redirects are not followed: give the final address.")
+    raise Refused(f"{who} refused the message ({status}{told}).")
 
 
 def retry_at(reply: Reply, *, now: datetime) -> datetime | None:

@@ -1,0 +1,48 @@
+"""A notice as it lies in the outbox: clean, bounded, without anything that is kept elsewhere."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from nigrani.integrations import Notice
+
+TITLE_MAX, LINE_MAX, LINES_MAX, FACTS_MAX, LINK_MAX = 300, 2000, 40, 40, 2000
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they make text read backwards
+
+
+def stored(notice: Notice) -> dict[str, Any]:
+    """Return the notice as JSON values. Signs that no person reads and no database keeps are dropped; long text is
+    cut."""
+    clean = replace(
+        notice,
+        title=_line(notice.title, TITLE_MAX),
+        lines=tuple(_text(line, LINE_MAX) for line in notice.lines[:LINES_MAX]),
+        facts=tuple((_line(label, TITLE_MAX), _line(value, LINE_MAX)) for label, value in notice.facts[:FACTS_MAX]),
+        link=_line(notice.link, LINK_MAX),
+        urgency=_line(notice.urgency, TITLE_MAX),
+    )
+    kept = msgspec.to_builtins(clean)
+    assert isinstance(kept, dict)
+    return kept
+
+
+def loaded(kept: dict[str, Any], *, repeat: bool) -> Notice:
+    """Return the notice again; `repeat` says that an earlier try may have arrived."""
+    return replace(msgspec.convert(kept, Notice), repeat=repeat)
+
+
+def _text(text: str, limit: int) -> str:
+    shown = "".join(sign for sign in text if sign in "\n\t" or not _is_odd(sign))
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def _line(text: str, limit: int) -> str:
+    return _text(" ".join(text.split()), limit)
+
+
+def _is_odd(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Cs") or sign in _TURNING
