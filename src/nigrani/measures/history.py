@@ -1,0 +1,79 @@
+"""Fill a measure's past: what facts were kept before it (or its present text) began, a chunk a pass, newest first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from nigrani.guide.model import Measure
+from nigrani.lib.errors import NigraniError, Unreachable
+from nigrani.telemetry import store
+from nigrani.telemetry.tables import TABLES
+
+from . import written
+from .models import Watermark
+from .rows import Reading
+
+log = logging.getLogger(__name__)
+
+DEPTH = timedelta(days=35)
+CHUNK = timedelta(hours=6)
+
+
+class Filled(Protocol):
+    """A measure whose past may want filling."""
+
+    measure: Measure
+    mark: Watermark
+    is_moved: bool
+
+
+def fill(
+    works: Iterable[Filled],
+    ask: Callable[[Measure, datetime, datetime], Sequence[Reading]],
+    *,
+    now: datetime,
+    stamp: datetime,
+) -> int:
+    """Compute one chunk of the past of the measure that lacks the least of it. Returns the number of readings.
+
+    A chunk that fails is left out: the past is not worth a measure that works today.
+    """
+    target = (now - DEPTH).replace(second=0, microsecond=0)
+    wanting = [work for work in works if not work.mark.error and work.mark.filled_from > target]
+    if not wanting:
+        return 0
+    oldest = _oldest_facts({table for work in wanting for table in work.measure.tables}, since=target)
+    for work in wanting:
+        begins = min((oldest[table] for table in work.measure.tables if table in oldest), default=None)
+        if begins is None or begins >= work.mark.filled_from:
+            work.mark.filled_from, work.is_moved = target, True
+    wanting = [work for work in wanting if work.mark.filled_from > target]
+    if not wanting:
+        return 0
+    work = max(wanting, key=lambda each: each.mark.filled_from)
+    end = work.mark.filled_from
+    start = max(target, end - CHUNK)
+    found: Sequence[Reading] = ()
+    try:
+        found = ask(work.measure, start, end)
+    except NigraniError as error:
+        if isinstance(error, Unreachable):
+            store.ping()  # raises when it is the store that is away
+        extra = {"action": "measure.past_skipped", "measure": work.measure.name}
+        log.warning("Six hours of the past of %s can't be computed: %s", work.measure.name, error, extra=extra)
+    work.mark.filled_from, work.is_moved = start, True
+    return written.write([(work.measure.name, work.mark.sql_hash, found)], at=stamp)
+
+
+def _oldest_facts(tables: Iterable[str], *, since: datetime) -> dict[str, datetime]:
+    """Return when each table's oldest fact from `since` on happened; tables without one are left out."""
+    sql = " UNION ALL ".join(
+        f"SELECT '{table}' AS kind, minOrNull(at) AS oldest FROM {table} WHERE at >= {{since:DateTime64(3)}}"  # noqa: S608
+        for table in sorted(set(tables) & TABLES.keys())
+    )
+    if not sql:
+        return {}
+    return {row["kind"]: row["oldest"] for row in store.query(sql, {"since": since}) if row["oldest"] is not None}

@@ -1,0 +1,77 @@
+"""Which minutes new facts fell into, found by when the facts were received.
+
+A fact may be stored later than it was received: a write to the journal takes its moment, and a store that was away
+gets its facts when it is back. So every look goes back over what was received lately, and remembers how many facts it
+saw in each group: only a group whose count changed is touched. What is remembered saves work and decides nothing; a
+process without it computes the last minutes once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from nigrani.telemetry import store
+from nigrani.telemetry.tables import TABLES
+
+OVERLAP = timedelta(minutes=2)
+LOOKBACK = timedelta(hours=48)  # facts about an older past are kept, but no reading is computed anew for them
+AHEAD = timedelta(hours=1)  # a watched system's clock may be ahead of ours
+_GROUP = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Facts of one table, source and minute that were received within the same few seconds."""
+
+    table: str
+    source: str
+    minute: datetime
+    received: datetime
+
+
+Counts = Mapping[Group, int]
+
+
+def look(tables: Iterable[str], *, since: datetime, now: datetime) -> Counts:
+    """Count the facts received from `since` (and the overlap before it) on, by group. One query."""
+    wanted = sorted(table for table in set(tables) if table in TABLES and table != "readings")
+    if not wanted:
+        return {}
+    sql = " UNION ALL ".join(
+        f"""SELECT '{table}' AS kind, source, toUnixTimestamp(toStartOfMinute(at)) AS minute,
+        toUnixTimestamp(toStartOfInterval(received_at, INTERVAL {_GROUP.seconds} SECOND)) AS received, count() AS facts
+        FROM {table} WHERE received_at >= {{since:DateTime64(3)}}
+        AND at >= {{oldest:DateTime64(3)}} AND at < {{newest:DateTime64(3)}}
+        GROUP BY source, minute, received"""  # noqa: S608 - names of our own tables
+        for table in wanted
+    )
+    start = since - OVERLAP
+    start -= timedelta(seconds=start.second % _GROUP.seconds, microseconds=start.microsecond)
+    rows = store.query(sql, {"since": start, "oldest": now - LOOKBACK, "newest": now + AHEAD})
+    return {
+        Group(row["kind"], row["source"], _instant(row["minute"]), _instant(row["received"])): int(row["facts"])
+        for row in rows
+    }
+
+
+def changed(before: Counts, after: Counts) -> list[Group]:
+    """Return the groups whose number of facts is another than before."""
+    return [group for group, facts in after.items() if before.get(group) != facts]
+
+
+def spans(minutes: Iterable[datetime], *, gap: timedelta, most: timedelta) -> list[tuple[datetime, datetime]]:
+    """Join minutes into half-open spans: over gaps up to `gap`, no span longer than `most`; newest first."""
+    found: list[tuple[datetime, datetime]] = []
+    for minute in sorted(set(minutes)):
+        end = minute + timedelta(minutes=1)
+        if found and minute - found[-1][1] <= gap and end - found[-1][0] <= most:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((minute, end))
+    return found[::-1]
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC)
