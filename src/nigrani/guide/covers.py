@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from .fields import Text
 from .model import Cover
-from .parser import NOTHING, Nothing, Parser, Reference
+from .parser import NOTHING, Nothing, Parser
 from .reader import Broken, Entries, Node, Scalar
+from .references import Reference
 
 
 class CoverEntry:

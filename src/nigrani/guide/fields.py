@@ -57,7 +57,7 @@ class Kind:
     """
 
     noun: str
-    example: str
+    example: Any
     parse: Callable[[str], Any]
     schema: Mapping[str, Any]
 
@@ -145,7 +145,10 @@ KINDS: Mapping[Any, Kind] = {
         "an address without a password in it", "https://school.example", _url,
         {"type": "string", "pattern": rf"^https?://|{_NAMED}"},
     ),
-    Secret: Kind("a ${NAME}", "${SLACK_WEBHOOK_URL}", str, {"type": "string", "pattern": r"^\$\{[A-Z][A-Z0-9_]*\}$"}),
+    Secret: Kind(
+        "a ${NAME}", "${SLACK_WEBHOOK_URL}", str,
+        {"type": "string", "pattern": r"^\$\{[A-Z][A-Z0-9_]*(:-)?\}$"},
+    ),
 }  # fmt: skip
 
 
@@ -204,7 +207,7 @@ class Field:
     is_required: bool
     default: Any
     help: str
-    example: str
+    example: Any
 
 
 @cache
@@ -222,7 +225,7 @@ def fields_of(cls: type) -> Mapping[str, Field]:
             is_required=default is MISSING,
             default=default,
             help=str(each.metadata.get("help", "")),
-            example=str(each.metadata.get("example", "")),
+            example=each.metadata.get("example", ""),
         )
     return found
 

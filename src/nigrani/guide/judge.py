@@ -14,13 +14,13 @@ from . import examples
 from .fields import Places
 from .levels import Level, level
 from .model import Where
-from .parser import capital, clip, is_read
-from .reader import Problems
+from .parser import is_read
+from .reader import Problems, capital, clip
 from .shapes import LABEL, AlertShape, CheckShape, ClearShape, ExampleShape, KpiShape, MeasureShape
 
 Shapes = Mapping[str, Mapping[str, Any]]
 _RESERVED = frozenset({"minute", "num", "den", "n", "digest", "measure", "labels", "value"})
-_NEEDS_DIGEST = frozenset({"p50", "p95", "p99", "uniq"})
+_DIGESTED = ("p50", "p95", "p99", "uniq")
 _MOST_LABELS = 4
 
 
@@ -59,9 +59,8 @@ def _sql(measure: MeasureShape, label: str, inspect_sql: Callable[[str], Any], p
         problems.add(where, f"'sql' of {label}: {str(error).rstrip('.')}")
         return ()
     if is_read(measure.by, measure.combine):
-        wanted = ["minute", *measure.by, "num", "n"]
-        wanted += ["den"] if measure.combine == "ratio" else []
-        wanted += ["digest"] if measure.combine in _NEEDS_DIGEST else []
+        kept = {"ratio": ["num", "den"], **{each: ["digest"] for each in _DIGESTED}}.get(measure.combine, ["num"])
+        wanted = ["minute", *measure.by, *kept, "n"]
         absent = [column for column in wanted if column not in seen.columns]
         if absent:
             problems.add(where, f"'sql' of {label} returns no column named {' or '.join(absent)}")

@@ -10,8 +10,7 @@ from nigrani.lib import units
 
 from .fields import Places, number
 from .model import Unit, Where
-from .parser import clip
-from .reader import Problems, Scalar
+from .reader import Problems, Scalar, clip
 
 
 def _milliseconds(text: str) -> float:

@@ -21,8 +21,9 @@ from . import judge, make, reader
 from .fields import Url, fields_of
 from .model import Guide, Row, Where
 from .outside import Outside, read_receiver, read_source
-from .parser import NOTHING, Parser, clip, dangling
-from .reader import Broken, Entries, Node, Problems, Scalar
+from .parser import NOTHING, Parser
+from .reader import Broken, Entries, Node, Problems, Scalar, clip
+from .references import dangling
 from .shapes import NAME, SECTIONS, DeadManShape, TopShape
 
 VERSION = 1  # of the format; readers accept it and the one before it

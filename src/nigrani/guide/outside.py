@@ -12,8 +12,8 @@ from typing import Any
 
 from nigrani.lib.secret import Vault
 
-from .parser import NOTHING, Parser, clip, is_read
-from .reader import Broken, Entries
+from .parser import NOTHING, Parser, is_read
+from .reader import Broken, Entries, clip
 from .shapes import NAME, ProbeShape, ReceiverShape, SourceShape
 
 _SHORTEST = timedelta(seconds=1)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nigrani.lib.errors import NigraniError
 from nigrani.lib.secret import Secret, Vault
 
-from .fields import KINDS, Kind, Places, fields_of, filled_of, number, shape
+from .fields import KINDS, Places, Shape, fields_of, filled_of, number, shape
 from .model import Where
-from .reader import Broken, Entries, Items, Node, Problems, Scalar
+from .reader import Broken, Entries, Items, Node, Problems, Scalar, capital, clip
+from .references import Reference
 
-_VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
-_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_VARIABLE = re.compile(r"\$\$\{|\$\{[^}]*\}?")
+_NAME = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
 class Nothing:
@@ -23,16 +24,6 @@ class Nothing:
 
 
 NOTHING: Final = Nothing()
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A name that must exist, as it was written."""
-
-    kind: str
-    name: str
-    where: Where
-    label: str
 
 
 @dataclass
@@ -78,7 +69,7 @@ class Parser:
         if not isinstance(node, Scalar):
             self.problems.add(node.where, f"{label} wants a single value, not {_form(node)}")
             return NOTHING
-        return self._single(node, want.form, want.inner, label)
+        return self._single(node, want, label)
 
     def _class(self, node: Node, cls: type, label: str) -> Any:
         table = self.table(node, label)
@@ -87,55 +78,64 @@ class Parser:
         self.unknown_keys(table, (cls,), label)
         return self.object(table, cls, label)
 
-    def _single(self, node: Scalar, form: str, inner: Any, label: str) -> Any:
-        match form:
+    def _single(self, node: Scalar, want: Shape, label: str) -> Any:
+        match want.form:
             case "scalar":
                 return node
             case "ref":
-                self.references.append(Reference(inner.kind, node.text, node.where, label))
+                self.references.append(Reference(want.inner.kind, node.text, node.where, label))
                 return node.text
-            case "choice":
-                return self._choice(node, inner, label)
-            case _:
-                return self._kind(node, inner, label)
-
-    def _kind(self, node: Scalar, kind: Kind, label: str) -> Any:
-        if kind is KINDS[Secret]:
-            return self._secret(node, label)
+            case "kind" if want.inner is KINDS[Secret]:
+                return self._secret(node, label, may_be_null=want.may_be_null)
         text, names = self._expand(node, label)
         if isinstance(text, Nothing):
             return NOTHING
+        # What came out of the environment may be a secret put in the wrong place: it is never shown.
+        shown = f"the value of ${{{names[0]}}}" if names else _short(text)
+        if want.form == "choice":
+            return self._choice(text, want.inner, node.where, f"{label} is one of %s, not {shown}")
         try:
-            return kind.parse(text)
+            return want.inner.parse(text)
         except (ValueError, OverflowError):
-            # What came out of the environment may be a secret put in the wrong place: it is never shown.
-            shown = f"the value of ${{{names[0]}}}" if names else _short(text)
-            self.problems.add(node.where, f"{label} wants {kind.noun}, for example {kind.example}, not {shown}")
+            self.problems.add(
+                node.where, f"{label} wants {want.inner.noun}, for example {want.inner.example}, not {shown}"
+            )
             return NOTHING
 
-    def _secret(self, node: Scalar, label: str) -> Secret | Nothing:
-        name = re.fullmatch(r"\$\{([A-Z][A-Z0-9_]*)\}", node.text)
+    def _choice(self, text: str, choices: tuple[Any, ...], where: Where, complaint: str) -> Any:
+        for choice in choices:
+            if str(choice) == text:
+                return choice
+        names = [str(choice) for choice in choices]
+        self.problems.add(where, complaint % ", ".join(names), wrote=text, names=names)
+        return NOTHING
+
+    def _secret(self, node: Scalar, label: str, *, may_be_null: bool) -> Secret | Nothing | None:
+        name = re.fullmatch(r"\$\{([A-Z][A-Z0-9_]*)(:-)?\}", node.text)
         if name is None:
             self.problems.add(
                 node.where,
                 f"{label} is a secret: write ${{NAME}} and keep the value in the environment or secrets/NAME",
             )
             return NOTHING
-        return self._look_up(name[1], node.where)
+        found = self._look_up(name[1], node.where)
+        if found is None:
+            if may_be_null and name[2]:
+                return None
+            self.missing.append(name[1])
+        return found or NOTHING
 
-    def _look_up(self, name: str, where: Where) -> Secret | Nothing:
+    def _look_up(self, name: str, where: Where) -> Secret | Nothing | None:
+        """Return the secret, None when it is not set, NOTHING when it can't be read."""
         assert self.vault is not None, "secrets stand in sources, receivers and dead_man only"
         try:
-            found = self.vault.get(name)
+            return self.vault.get(name)
         except NigraniError as error:
             self.problems.add(where, str(error).rstrip("."))
             return NOTHING
-        if found is None:
-            self.missing.append(name)
-            return NOTHING
-        return found
 
     def _expand(self, node: Scalar, label: str) -> tuple[str | Nothing, list[str]]:
+        """Return the text with every `${NAME}` replaced, and the names; NOTHING when one of them has no value."""
         if self.vault is None or "${" not in node.text:
             return node.text, []
         names: list[str] = []
@@ -144,29 +144,27 @@ class Parser:
         for found in _VARIABLE.finditer(node.text):
             parts.append(node.text[end : found.start()])
             end = found.end()
-            if found[0] == "$${":
-                parts.append("${")
-            elif found[0].endswith("}") and _NAME.fullmatch(found[1]):
-                names.append(found[1])
-                secret = self._look_up(found[1], node.where)
-                parts.append(secret if isinstance(secret, Nothing) else secret.reveal())
-            else:
-                self.problems.add(
-                    node.where, f"{label} holds {_short(found[0])}; write ${{NAME}} with capitals, digits and _"
-                )
-                parts.append(NOTHING)
+            parts.append("${" if found[0] == "$${" else self._variable(found[0], names, node.where, label))
+        parts.append(node.text[end:])
         texts = [part for part in parts if not isinstance(part, Nothing)]
-        return ("".join(texts) + node.text[end:], names) if len(texts) == len(parts) else (NOTHING, names)
+        return ("".join(texts) if len(texts) == len(parts) else NOTHING), names
 
-    def _choice(self, node: Scalar, choices: tuple[Any, ...], label: str) -> Any:
-        for choice in choices:
-            if str(choice) == node.text:
-                return choice
-        names = [str(choice) for choice in choices]
-        self.problems.add(
-            node.where, f"{label} is one of {', '.join(names)}, not {_short(node.text)}", wrote=node.text, names=names
-        )
-        return NOTHING
+    def _variable(self, written: str, names: list[str], where: Where, label: str) -> str | Nothing:
+        read = _NAME.fullmatch(written)
+        if read is None:
+            self.problems.add(
+                where,
+                f"{label} holds {_short(written)}; write ${{NAME}} with capitals, digits and _, or ${{NAME:-else}}",
+            )
+            return NOTHING
+        name, otherwise = read[1], read[2]
+        names.append(name)
+        secret = self._look_up(name, where)
+        if isinstance(secret, Secret):
+            return secret.reveal()
+        if secret is None and otherwise is None:
+            self.missing.append(name)
+        return NOTHING if otherwise is None or secret is not None else otherwise
 
     def _list(self, node: Node, inner: Any, label: str) -> Any:
         nodes = node.nodes if isinstance(node, Items) else (node,)
@@ -270,26 +268,3 @@ def _form(node: Node) -> str:
 
 def _short(text: str) -> str:
     return f"'{clip(text)}'"
-
-
-def clip(text: str, most: int = 60) -> str:
-    """Return text fit for a sentence: printable, and not longer than `most`."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in text[: most + 1])
-    return printable if len(printable) <= most else printable[: most - 1] + "…"
-
-
-def capital(label: str) -> str:
-    """Return a label at the head of a sentence."""
-    return label[:1].upper() + label[1:]
-
-
-def dangling(references: Iterable[Reference], names: Mapping[str, Mapping[str, object]], problems: Problems) -> None:
-    """Note every reference to a name that nothing has. `names`: kind -> the names there are."""
-    for each in references:
-        if each.name not in names[each.kind]:
-            problems.add(
-                each.where,
-                f"{capital(each.label)} names the {each.kind} '{clip(each.name)}', which does not exist",
-                wrote=each.name,
-                names=names[each.kind],
-            )

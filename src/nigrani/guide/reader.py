@@ -68,6 +68,17 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return folded[found[0]] if found else None
 
 
+def clip(text: str, most: int = 60) -> str:
+    """Return text fit for a sentence: printable, and not longer than `most`."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: most + 1])
+    return printable if len(printable) <= most else printable[: most - 1] + "…"
+
+
+def capital(label: str) -> str:
+    """Return a label at the head of a sentence."""
+    return label[:1].upper() + label[1:]
+
+
 @dataclass
 class Problems:
     """The mistakes found so far, each with its place."""
