@@ -13,7 +13,8 @@ from schoolyard.faults import FaultError
 from schoolyard.http import HOST
 from schoolyard.pool import Pool
 from schoolyard.postgres import Postgres
-from schoolyard.seed import World, fill
+from schoolyard.rows import World
+from schoolyard.seed import fill
 from schoolyard.wire import Wire
 
 OWNER = "erp"

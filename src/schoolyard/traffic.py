@@ -16,7 +16,7 @@ import httpx
 
 from schoolyard import clock
 from schoolyard.people import Person
-from schoolyard.seed import World
+from schoolyard.rows import World
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 MAX_AT_ONCE = 40

@@ -21,7 +21,7 @@ from schoolyard.receivers.hook import Hook
 from schoolyard.receivers.journal import Journal
 from schoolyard.receivers.mail import Mail, address
 from schoolyard.receivers.slack import Slack
-from schoolyard.seed import World
+from schoolyard.rows import World
 from schoolyard.traffic import Traffic, visits
 from schoolyard.web import pages
 from schoolyard.web.erp import Erp, Lines, Mode

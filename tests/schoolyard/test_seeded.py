@@ -9,7 +9,7 @@ import pytest
 from schoolyard.faults import FaultError, Faults, nearest
 from schoolyard.people import make_schools, people_of, totp
 from schoolyard.receivers import blocks
-from schoolyard.seed import World, make_id
+from schoolyard.rows import World, make_id
 from schoolyard.traffic import Visit, demand, visits
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from schoolyard import clock
 from schoolyard.pool import Pool, PrismaError
-from schoolyard.seed import make_id
+from schoolyard.rows import make_id
 from schoolyard.web.sessions import Sessions
 
 Mode = Literal["real", "repaired"]

@@ -61,6 +61,9 @@ class Login:
             school_code=form.get("schoolCode", ""),
             totp_code=form.get("totpCode", ""),
         )
+        self.erp.lines.say(
+            f"DEBUG: Credentials values: {{ identifier: '{attempt.identifier}', schoolCode: '{attempt.school_code}' }}"
+        )
         try:
             session, school_code = await self._authorize(attempt)
         except Refusal as refusal:
