@@ -13,11 +13,12 @@ def warnings(guide: Guide) -> list[str]:
 
 
 def _warnings(guide: Guide) -> Iterator[str]:
-    unset = f" {_list(guide.missing)} {_is(guide.missing)} not set." if guide.missing else ""
     if guide.dead_man is None:
+        unset = _unset(guide.missing.get("dead_man", ()))
         yield f"No dead-man address is set up: if this machine dies, nobody is told.{unset}"
     if not guide.reference:
-        yield f"No reference address is set up: we can't tell our own outage from the watched system's.{unset}"
+        unset = _unset(guide.missing.get("reference", ()))
+        yield f"No reference address is set up: our own outage can't be told from the watched system's.{unset}"
     for source in guide.sources.values():
         if source.missing:
             yield _missing("source", source)
@@ -25,13 +26,14 @@ def _warnings(guide: Guide) -> Iterator[str]:
         if receiver.missing:
             yield _missing("receiver", receiver)
     for owner in sorted({alert.owner for alert in guide.alerts.values()}):
-        names = guide.people[owner].receivers
-        if not any(guide.receivers[name].is_set_up for name in names):
+        if not any(guide.receivers[name].is_set_up for name in guide.people[owner].receivers):
             count = sum(alert.owner == owner for alert in guide.alerts.values())
-            yield (
-                f"{guide.people[owner].title} owns {count} alert{'s' if count != 1 else ''} and has no receiver "
-                "that is set up: these alerts reach nobody."
-            )
+            would = f"{count} alerts reach" if count > 1 else "1 alert reaches"
+            yield f"No receiver of '{owner}' is set up: {would} nobody."
+
+
+def _unset(names: Sequence[str]) -> str:
+    return f" {_list(names)} {_is(names)} not set." if names else ""
 
 
 def _missing(noun: str, each: Source | Receiver) -> str:

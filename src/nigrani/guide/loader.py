@@ -73,7 +73,7 @@ class Draft:
     top: Any = None
     dead_man: DeadManShape | None = None
     reference: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
@@ -178,16 +178,24 @@ def _read_settings(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], pa
         )
     if top.zone is not NOTHING:
         _judge_zone(top.zone, top.at["zone"], parser.problems)
-    opened = parser.expanding(vault)
+    _read_dead_man(draft, settings, parser.expanding(vault))
+    _read_reference(draft, settings, parser.expanding(vault))
+
+
+def _read_dead_man(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], opened: Parser) -> None:
     if "dead_man" in settings:
         shape = opened.value(settings["dead_man"][1], DeadManShape, "dead_man")
         draft.dead_man = None if shape is NOTHING else shape
+        draft.missing["dead_man"] = tuple(dict.fromkeys(opened.missing))
+
+
+def _read_reference(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], opened: Parser) -> None:
     if "reference" in settings:
         node = settings["reference"][1]
         each = node.nodes if isinstance(node, reader.Items) else (node,)
         urls = [opened.value(one, Url, "'reference' of the guide") for one in each]
         draft.reference = tuple(url for url in urls if url is not NOTHING)
-    draft.missing = tuple(dict.fromkeys(opened.missing))
+        draft.missing["reference"] = tuple(dict.fromkeys(opened.missing))
 
 
 def _judge_zone(name: str, where: Where, problems: Problems) -> None:

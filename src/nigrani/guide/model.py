@@ -216,7 +216,7 @@ class Guide:
 
     reference: addresses elsewhere on the internet; when none of them answers, it is us who are cut off.
     dead_man: the address pinged while we work (a Secret, since whoever knows it can stay our alarm), or None.
-    missing: the `${NAME}`s of these two that are not set.
+    missing: the `${NAME}`s of these two that are not set, by "reference" and "dead_man".
     """
 
     name: str
@@ -235,4 +235,4 @@ class Guide:
     rows: Mapping[str, Row]
     text: Mapping[str, str]  # file name -> its text, for showing a rule where it stands; `${NAME}`s unexpanded
     runbooks: Mapping[str, Runbook] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
