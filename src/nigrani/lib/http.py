@@ -7,6 +7,7 @@ kinds of `lib.errors`, in words of our own: addresses and headers may hold secre
 
 from __future__ import annotations
 
+import logging
 import queue
 import socket
 import ssl
@@ -24,6 +25,8 @@ from nigrani import __version__
 
 from . import clock
 from .errors import Refused, SourceError, Throttled, Unreachable, Unreadable
+
+logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes headers into the log
 
 USER_AGENT = f"Nigrani/{__version__}"
 BODY_MAX = 256 * 1024

@@ -35,13 +35,20 @@ def loaded(kept: dict[str, Any], *, repeat: bool) -> Notice:
     return replace(msgspec.convert(kept, Notice), repeat=repeat)
 
 
+def _clean(text: str) -> str:
+    return "".join(sign for sign in text if sign in "\n\t" or not _is_odd(sign))
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def _text(text: str, limit: int) -> str:
-    shown = "".join(sign for sign in text if sign in "\n\t" or not _is_odd(sign))
-    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+    return _cut(_clean(text), limit)
 
 
 def _line(text: str, limit: int) -> str:
-    return _text(" ".join(text.split()), limit)
+    return _cut(" ".join(_clean(text).split()), limit)
 
 
 def _is_odd(sign: str) -> bool:

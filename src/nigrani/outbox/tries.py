@@ -18,6 +18,7 @@ from django.db import transaction
 from nigrani import integrations
 from nigrani.guide.model import Receiver
 from nigrani.integrations import Receipt
+from nigrani.lib import clock
 from nigrani.lib.errors import SourceError, Throttled, Unreachable, Unreadable
 from nigrani.lib.secret import Secret
 
@@ -56,8 +57,8 @@ def begin(message: Message, *, now: datetime) -> Try:
     return Try(held, held.tries, attempt)
 
 
-def call(receiver: Receiver, message: Message, *, timeout: timedelta = TIMEOUT) -> Receipt | SourceError:
-    """Send the message, now, and return what came of it. Never raises, and returns in `timeout` and a grace.
+def call(receiver: Receiver, message: Message) -> Receipt | SourceError:
+    """Send the message, now, and return what came of it. Never raises, and returns in TIMEOUT and a grace.
 
     The sender runs in a thread that is left behind if it hangs: what it may still do is why this is uncertain.
     """
@@ -67,7 +68,7 @@ def call(receiver: Receiver, message: Message, *, timeout: timedelta = TIMEOUT) 
 
     def send() -> None:
         try:
-            answers.put(sender.send(receiver.config, notice, key=message.key, timeout=timeout))
+            answers.put(sender.send(receiver.config, notice, key=message.key, timeout=TIMEOUT))
         except SourceError as error:
             answers.put(error)
         except Exception as error:
@@ -76,7 +77,7 @@ def call(receiver: Receiver, message: Message, *, timeout: timedelta = TIMEOUT) 
 
     threading.Thread(target=send, name=f"send to {receiver.name}", daemon=True).start()
     try:
-        return answers.get(timeout=(timeout + GRACE).total_seconds())
+        return answers.get(timeout=(TIMEOUT + GRACE).total_seconds())
     except queue.Empty:
         return Unreachable(f"Sending by {receiver.kind} did not end in time.", uncertain=True)
 
@@ -87,7 +88,7 @@ def record(
     """Write what came of the try and what follows. is_last: there is to be no further try."""
     outcome: state.Outcome = "sent" if isinstance(came, Receipt) else state.outcome_of(came)
     told = _without_secrets(_told(came), receiver.config)
-    retry_at = state.allowed_at(came.retry_at, tries=made.number, now=now) if isinstance(came, Throttled) else None
+    retry_at = _allowed_at(came, tries=made.number, now=now) if isinstance(came, Throttled) else None
     with transaction.atomic():
         held = Message.objects.select_for_update().get(pk=made.message.pk)
         # Ours may have been closed as uncertain meanwhile, if our lease ran out: now more is known.
@@ -120,6 +121,12 @@ def _not_sent(
             "A message to %s is lost: %s.", held.receiver, after.because,
             extra={"action": f"outbox.{after.state}", "message_id": held.pk, "tries": held.tries, "detail": told},
         )  # fmt: skip
+
+
+def _allowed_at(throttled: Throttled, *, tries: int, now: datetime) -> datetime:
+    # The sender reckoned by the clock; `now` may be another one's, which runs at the same pace.
+    asked = None if throttled.retry_at is None else throttled.retry_at - clock.now() + now
+    return state.allowed_at(asked, tries=tries, now=now)
 
 
 def _told(came: Receipt | SourceError) -> str:
