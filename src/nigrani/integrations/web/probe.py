@@ -32,7 +32,8 @@ def probe(jobs: Sequence[ProbeJob]) -> Iterator[Found]:
                 job = waiting.popleft()
                 if (wrong := multi.begin(job)) is not None:
                     yield job, wrong
-            yield from multi.turn()
+            if multi.calls:
+                yield from multi.turn()
 
 
 class _Multi:

@@ -29,7 +29,7 @@ _WHILE = {
     "connect": "connecting",
     "tls": "agreeing on encryption",
     "first_byte": "waiting for the first byte",
-    "body": "reading the body",
+    "body": "reading the answer",
 }
 _TOO_MANY_REQUESTS = 429
 _CERTIFICATE = (pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_INVALIDCERTSTATUS, pycurl.E_SSL_ISSUER_ERROR)
