@@ -7,6 +7,7 @@ of ours reads differently from the engine. The boundary is what `store.guarded` 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import sqlglot
@@ -17,8 +18,10 @@ from nigrani.lib.errors import NigraniError
 
 from .tables import TABLES
 
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements that we refuse anyway
+
 _TABLE_FUNCTIONS = frozenset({"numbers", "zeros", "values", "generateseries", "generate_series", "format"})
-_NEVER = frozenset({"file", "dictget", "python", "catboostevaluate", "getserversetting", "sleep", "sleepeachrow"})
+_NEVER = frozenset({"file", "python", "joinget", "catboostevaluate", "getserversetting", "sleep", "sleepeachrow"})
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _refuse_clauses(query: exp.Query) -> None:
 def _refuse_functions(query: exp.Query) -> None:
     for node in query.find_all(exp.Func):
         name = (node.name if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) else node.sql_name()).lower()
-        if name in _NEVER or name.startswith("dictget"):
+        if name in _NEVER or name.startswith(("dictget", "ai")):
             raise NigraniError(f"The function {name} is not allowed in a guide's SQL.")
 
 
@@ -86,6 +89,12 @@ def _tables(query: exp.Query) -> set[str]:
     """Return the known tables. Names of WITH queries count as tables only where nothing of that name is defined."""
     defined = {cte.alias for cte in query.find_all(exp.CTE)}
     found: set[str] = set()
+    for membership in query.find_all(exp.In):
+        field = membership.args.get("field")  # x IN name: a table, or a column that holds an array
+        if field is not None and field.name in TABLES:
+            found.add(field.name)
+        elif isinstance(field, exp.Table) or (isinstance(field, exp.Column) and field.table):
+            raise NigraniError(f"IN {field.name} reads a table.", "Write IN and a SELECT in brackets.")
     for table in query.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             name = table.this.name if isinstance(table.this, exp.Anonymous) else table.this.sql_name()

@@ -27,14 +27,19 @@ from .engine import Engine, Failed, Result
 log = logging.getLogger(__name__)
 
 BODY_MAX = 128 * 2**20
-_TRANSPORT = frozenset(
-    "query database default_format query_id session_id session_timeout session_check wait_end_of_query user password"
-    " client_protocol_version buffer_size compress decompress enable_http_compression send_progress_in_http_headers"
-    " http_headers_progress_interval_ms quota_key role stacktrace".split()
-)
+_TRANSPORT = frozenset({
+    "query", "database", "default_format", "query_id", "session_id", "session_timeout", "session_check", "user",
+    "password", "wait_end_of_query", "client_protocol_version", "buffer_size", "compress", "decompress", "quota_key",
+    "enable_http_compression", "send_progress_in_http_headers", "http_headers_progress_interval_ms", "role",
+    "stacktrace",
+})  # fmt: skip
 _STATUS = {516: 403, 497: 403, 164: 403, 481: 403, 60: 404, 81: 404, 46: 404, 57: 409, 159: 408, 202: 503, 439: 503}
 _THEIR_FAULT = frozenset({6, 26, 27, 36, 38, 41, 42, 43, 47, 53, 62, 72, 73, 115, 117, 130, 131, 456, 457, 471})
 _FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*\Z", re.IGNORECASE)
+_AUTHENTICATION_FAILED = (
+    "Code: 516. DB::Exception: Authentication failed: password is incorrect, or there is no user with such name."
+    " (AUTHENTICATION_FAILED)"
+)
 _DECODERS = {"gzip": gzip.decompress, "lz4": lz4.frame.decompress, "zstd": zstd.decompress}
 
 
@@ -68,6 +73,10 @@ class Server(ThreadingHTTPServer):
         """Bind without looking up our own host's name, which may wait for a name server."""
         socketserver.TCPServer.server_bind(self)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what ended a connection; the next one is not touched by it."""
+        log.error("A connection failed.", exc_info=True, extra={"action": "telemetry.connection_failed"})
+
     def admits(self, user: str, password: str) -> bool:
         """Whether these are the credentials, compared in constant time."""
         right_user = hmac.compare_digest(user.encode(), self._user)
@@ -90,48 +99,44 @@ class Handler(BaseHTTPRequestHandler):
         if urlsplit(self.path).path == "/ping":
             self._answer(200, b"Ok.\n", {})
         else:
-            self._serve(b"", reads_only=True)
+            self._serve(reads_only=True)
 
     def do_POST(self) -> None:
         """Answer a query in the body, or in the address with data in the body."""
-        try:
-            body = self._body()
-        except Unfit as unfit:
-            self.close_connection = True
-            self._answer(unfit.status, f"{unfit}\n".encode(), {})
-            return
-        self._serve(body, reads_only=False)
+        self._serve(reads_only=False)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing per request: a statement may hold what nobody should read in a log."""
 
-    def _serve(self, body: bytes, *, reads_only: bool) -> None:
+    def _serve(self, *, reads_only: bool) -> None:
         asked = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         if not self.server.admits(*self._credentials(asked)):
-            self._fail(516, f"Code: 516. DB::Exception: {asked.get('user', 'user')}: Authentication failed: password is"
-                       " incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)")  # fmt: skip
+            self.close_connection = True  # the body is not read: a stranger can't make us hold it
+            self._fail(516, _AUTHENTICATION_FAILED)
             return
         started = clock.monotonic()
         try:
-            result, format_name = self._run(asked, body, reads_only=reads_only)
+            result, format_name = self._run(asked, b"" if reads_only else self._body(), reads_only=reads_only)
+        except Unfit as unfit:
+            self.close_connection = True
+            self._answer(unfit.status, f"{unfit}\n".encode(), {})
         except (Failed, statement.Rejected) as error:
             self._fail(error.code, str(error))
-            return
         except UnicodeDecodeError:
             self._fail(62, "Code: 62. DB::Exception: The statement is not UTF-8. (SYNTAX_ERROR)")
-            return
-        self._answer(200, result.body, {
-            "X-ClickHouse-Query-Id": asked.get("query_id") or str(uuid.uuid4()),
-            "X-ClickHouse-Summary": _summary(result, clock.monotonic() - started),
-            **({"X-ClickHouse-Format": format_name} if format_name else {}),
-        })  # fmt: skip
+        else:
+            headers = {
+                "X-ClickHouse-Query-Id": asked.get("query_id") or str(uuid.uuid4()),
+                "X-ClickHouse-Summary": _summary(result, clock.monotonic() - started),
+            }
+            self._answer(200, result.body, headers | ({"X-ClickHouse-Format": format_name} if format_name else {}))
 
     def _run(self, asked: Mapping[str, str], body: bytes, *, reads_only: bool) -> tuple[Result, str]:
         engine = self.server.engine
         settings = {k: v for k, v in asked.items() if k not in _TRANSPORT and not k.startswith("param_")}
         if reads_only and settings.get("readonly", "0") == "0":
             settings["readonly"] = "2"
-        database = asked.get("database") or self.headers.get("X-ClickHouse-Database", "")
+        database = asked.get("database") or self.headers.get("X-ClickHouse-Database") or ""
         raw = asked["query"].encode() + (b"\n" + body if body else b"") if asked.get("query") else body
         if insert := statement.split_insert(raw):
             return engine.insert(insert, settings=settings, database=database), ""

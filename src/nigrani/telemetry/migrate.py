@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from django.db import connection, transaction
 
 from nigrani.lib import clock
@@ -50,8 +51,8 @@ def apply(store: Store) -> list[str]:
             continue
         for statement in statements(text):
             store.command(statement)
-        at = clock.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        store.command(f"INSERT INTO migrations (name, digest, at) VALUES ('{path.stem}', '{digest}', '{at}')")
+        record = {"name": path.stem, "digest": digest, "at": clock.now()}
+        store.insert_lines("migrations", msgspec.json.encode(record) + b"\n")
         applied.append(path.stem)
         log.info("Applied %s.", path.name, extra={"action": "telemetry.migrated", "migration": path.stem})
     return applied

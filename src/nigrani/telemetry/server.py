@@ -15,8 +15,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from nigrani.lib import clock
 from nigrani.lib import log as lib_log
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .interface import Server
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("nigrani.telemetry.server")
 
 USER = DATABASE = "nigrani"
 _MEMORY_MAX = 400 * 2**20
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> contextlib.AbstractContextManager[None]:
+def lock(folder: Path) -> Iterator[None]:
     """Hold the data folder alone. Raises Conflict naming the process that has it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(folder / "nigrani.lock", "a+b") as held:
@@ -95,7 +96,7 @@ def serve(home: Home) -> None:
         os._exit(0)  # a statement still runs in the engine's threads: what was acknowledged is on disk
 
 
-def start(home: Home, log_file: BinaryIO | None = None) -> subprocess.Popen[bytes]:
+def start(home: Home) -> subprocess.Popen[bytes]:
     """Start the process and return it once it answers. Raises NigraniError with the end of its log if it does not."""
     from .store import Store
 

@@ -15,10 +15,10 @@ _BLANK = r"\s+|--[^\n]*|/\*.*?\*/"
 _TOKEN = re.compile(rf"(?P<blank>{_BLANK})|(?P<quoted>{_QUOTED})|(?P<word>[A-Za-z_]\w*)|.", re.DOTALL)
 # Searched in the whole text, quotes and comments included: a lexer of ours that disagreed with the engine's on where a
 # quote ends must not open a door. 'file' as a plain string value is let through.
-_NEVER = re.compile(r"\b(outfile|infile|python)\b|(?<!')\bfile\b|\bfile\b(?!')", re.IGNORECASE)
+_NEVER = re.compile(r"\b(outfile|infile)\b|\bpython\s*\(|(?<!')\bfile\b|\bfile\b(?!')", re.IGNORECASE)
+# `fi\x6ce`('/etc/passwd') is file() to the engine.
 _ESCAPED_NAME = re.compile(r"[`\"][^`\"'\n]*\\")
 _READS = frozenset({"SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS"})
-_ASCII_BLANK = b" \t\r\n"
 
 
 class Rejected(Exception):

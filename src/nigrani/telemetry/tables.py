@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -19,7 +19,7 @@ _TIME = "DateTime64(3, 'UTC')"
 _WORD = "LowCardinality(String)"
 _LABELS = "Map(LowCardinality(String), String)"
 _NUMBER = "Nullable(Float64)"
-_RANGE = (datetime(2000, 1, 1).astimezone(), datetime(2100, 1, 1).astimezone())  # noqa: DTZ001 - made aware at once
+_RANGE = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 _FINITE = Annotated[float, msgspec.Meta(ge=-1.7e308, le=1.7e308)]  # ClickHouse would read NaN's null as 0
 _PYTHON: Mapping[str, Any] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,9 +56,8 @@ def pack(frame: Frame) -> bytes:
     return _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
-def read(path: Path) -> Iterator[Frame | Damage]:
-    """Yield what a segment holds, in order."""
-    raw = path.read_bytes()
+def read(raw: bytes) -> Iterator[Frame | Damage]:
+    """Yield what a segment's bytes hold, in order."""
     at = 0
     while at < len(raw):
         if (end := _whole(raw, at)) is not None:
@@ -73,26 +72,35 @@ def read(path: Path) -> Iterator[Frame | Damage]:
         at = until
 
 
-def batches(frames: Iterator[Frame]) -> Iterator[Batch]:
+def first_received(path: Path) -> datetime | None:
+    """Return when the first frame of a segment was received, reading its head only; None if it has none (yet)."""
+    try:
+        with path.open("rb") as file:
+            head, line, rest = file.read(_HEAD.size), *file.read(200).partition(b"\n")[:2]
+    except OSError:
+        return None
+    return _head_line(line)[2] if head[:4] == MAGIC and rest else None
+
+
+def batches(frames: Iterable[Frame]) -> Iterator[Batch]:
     """Cut frames into batches by table. The cuts depend on the frames alone, never on when they are made."""
-    open_frames: dict[str, list[Frame]] = {}
+    waiting: dict[str, list[Frame]] = {}
     numbers: dict[str, int] = {}
+
+    def cut(table: str) -> Batch:
+        cuts = waiting.pop(table)
+        number = numbers[table] = numbers.get(table, -1) + 1
+        return Batch(table, number, sum(each.rows for each in cuts), b"".join(each.lines for each in cuts))
+
     for frame in frames:
-        waiting = open_frames.setdefault(frame.table, [])
-        rows = sum(each.rows for each in waiting) + frame.rows
-        size = sum(len(each.lines) for each in waiting) + len(frame.lines)
-        if waiting and (rows > BATCH_ROWS or size > BATCH_BYTES):
-            yield _batch(frame.table, numbers, waiting)
-            waiting.clear()
-        waiting.append(frame)
-    for table, waiting in open_frames.items():
-        yield _batch(table, numbers, waiting)
-
-
-def _batch(table: str, numbers: dict[str, int], frames: list[Frame]) -> Batch:
-    number = numbers.get(table, 0)
-    numbers[table] = number + 1
-    return Batch(table, number, sum(each.rows for each in frames), b"".join(each.lines for each in frames))
+        before = waiting.get(frame.table, [])
+        rows = frame.rows + sum(each.rows for each in before)
+        size = len(frame.lines) + sum(len(each.lines) for each in before)
+        if before and (rows > BATCH_ROWS or size > BATCH_BYTES):
+            yield cut(frame.table)
+        waiting.setdefault(frame.table, []).append(frame)
+    for table in list(waiting):
+        yield cut(table)
 
 
 def _whole(raw: bytes, at: int) -> int | None:
@@ -107,6 +115,10 @@ def _whole(raw: bytes, at: int) -> int | None:
 
 
 def _unpack(payload: bytes) -> Frame:
-    head, _, lines = payload.partition(b"\n")
-    table, rows, received_ms = head.split(b" ")
-    return Frame(table.decode(), int(rows), datetime.fromtimestamp(int(received_ms) / 1000, UTC), lines)
+    line, _, lines = payload.partition(b"\n")
+    return Frame(*_head_line(line), lines)
+
+
+def _head_line(line: bytes) -> tuple[str, int, datetime]:
+    table, rows, received_ms = line.split(b" ")
+    return table.decode(), int(rows), datetime.fromtimestamp(int(received_ms) / 1000, UTC)
