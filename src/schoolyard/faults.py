@@ -49,14 +49,14 @@ class FaultError(Exception):
 COUNT = Param(0, "how many of the next requests it spoils; 0: all until switched off")
 RETRY = Param(1, "seconds in the Retry-After header of a 429")
 DELAY = Param(5.0, "seconds that `slow` waits")
-HTTP_KINDS = ("500", "429", "503", "hang", "reset", "refuse", "slow")
+HTTP_KINDS = ("500", "429", "503", "hang", "reset", "lost_answer", "refuse", "slow")
 
 
 def _trouble(who: str, kinds: tuple[str, ...]) -> Switch:
     params = {"kind": Param(kinds[0], "what goes wrong", kinds), "count": COUNT, "delay_s": DELAY}
     if "429" in kinds:
         params["retry_after_s"] = RETRY
-    return Switch(f"{who} goes wrong in the given kind; `refuse` closes its port.", params)
+    return Switch(f"{who} goes wrong in the given kind; refuse: its port is closed.", params)
 
 
 SWITCHES: Mapping[str, Switch] = {
@@ -87,7 +87,7 @@ SWITCHES: Mapping[str, Switch] = {
     "health_route": Switch(
         "/api/health and /api/status are missing where the mode has them, present where it has not."
     ),
-    "network_cut": Switch("Nothing outside answers: website, database and the elsewhere page all refuse."),
+    "network_cut": Switch("Website, database and the elsewhere page all refuse; the receivers stay."),
     "elsewhere_down": Switch("Only the elsewhere page refuses."),
     "slack_trouble": _trouble("Slack", (*HTTP_KINDS, "archived", "channel_gone", "prohibited", "token_revoked")),
     "hook_trouble": _trouble("The webhook receiver", (*HTTP_KINDS, "400", "404", "410")),

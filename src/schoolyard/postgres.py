@@ -58,6 +58,7 @@ class Postgres:
         self.port: int = self._reserved.getsockname()[1]
         self._process: asyncio.subprocess.Process | None = None
         self._frozen: list[int] = []
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -167,6 +168,7 @@ class Postgres:
         for pid in self._frozen:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
+        self._guard = _thaw_when_we_die(self._frozen)
 
     def thaw(self) -> None:
         """Let frozen processes go on; nothing when none is frozen."""
@@ -174,6 +176,9 @@ class Postgres:
         for pid in frozen:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+        if self._guard is not None:
+            self._guard.communicate()
+            self._guard = None
 
     def log_tail(self, lines: int = 5) -> str:
         if not self.log.exists():
@@ -206,6 +211,17 @@ def die_with_parent(sent: signal.Signals) -> Callable[[], None] | None:
             os._exit(1)
 
     return arm
+
+
+def _thaw_when_we_die(pids: list[int]) -> subprocess.Popen[bytes]:
+    """Start a guard that lets frozen processes go on once its input closes, so that they can obey their end."""
+    words = [str(pid) for pid in pids]
+    return subprocess.Popen(
+        ["/bin/sh", "-c", 'read _; kill -CONT "$@"', "guard", *words],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def children(pid: int) -> list[int]:

@@ -212,7 +212,11 @@ async def run(plan: Plan) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stopped.set)
     yard = Yard(plan)
-    await yard.start()
+    try:
+        await yard.start()
+    except BaseException:
+        await yard.database.server.stop()
+        raise
     print(json.dumps(yard.document()), flush=True)
     await stopped.wait()
     await yard.stop()

@@ -17,7 +17,8 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_traffic_flows_and_a_killed_yard_takes_postgres_with_it() -> None:
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_traffic_flows_and_a_killed_yard_takes_postgres_with_it(is_frozen: bool) -> None:
     """Slow: boots a yard of its own in repaired mode and kills it."""
     yard = boot("--mode", "repaired", "--traffic-rate", "30", "--hour", "9", "--seed", "5")
     assert yard.get("/api/health").status_code == 200
@@ -29,6 +30,8 @@ def test_traffic_flows_and_a_killed_yard_takes_postgres_with_it() -> None:
     )
     assert signins[0]["n"] > 3
     postmaster = int((yard.home / "pg" / "data" / "postmaster.pid").read_text().split()[0])
+    if is_frozen:
+        yard.fault("database_hang")
     yard.process.send_signal(signal.SIGKILL)
     yard.process.wait(5)
     yard.http.close()

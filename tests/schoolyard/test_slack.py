@@ -121,6 +121,14 @@ def test_trouble_for_the_next_so_many_requests(yard: Yard) -> None:
     assert (gone.status_code, gone.text) == (410, "channel_is_archived")
 
 
+def test_an_accepted_message_whose_answer_is_lost(yard: Yard) -> None:
+    yard.fault("slack_trouble", kind="lost_answer", count=1)
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+        hook(yard, json={"text": "did it arrive?"})
+    last = yard.journal("slack")[-1]
+    assert (last["text"], last["accepted"]) == ("did it arrive?", True)
+
+
 def test_trouble_on_the_wire(yard: Yard) -> None:
     yard.fault("slack_trouble", kind="reset", count=1)
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
@@ -128,6 +136,7 @@ def test_trouble_on_the_wire(yard: Yard) -> None:
     yard.fault("slack_trouble", kind="hang", count=1)
     with pytest.raises(httpx.ReadTimeout):
         hook(yard, json={"text": "a"}, timeout=0.3)
+    assert [item["trouble"] for item in yard.journal("slack")[-2:]] == ["reset", "hang"]
     yard.fault("slack_trouble", kind="refuse")
     with pytest.raises(httpx.ConnectError):
         hook(yard, json={"text": "a"})

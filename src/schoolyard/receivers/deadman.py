@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from schoolyard import clock
 from schoolyard.http import Request, Response, answer_text
 from schoolyard.receivers.journal import Journal
-from schoolyard.receivers.trouble import Trouble
+from schoolyard.receivers.trouble import Trouble, lose_answer
 
 BODY_LIMIT = 10_000
 HEADERS = {"Access-Control-Allow-Origin": "*", "Ping-Body-Limit": str(BODY_LIMIT)}
@@ -67,6 +67,7 @@ class Deadman:
         if spoilt is not None:
             return spoilt
         self._take(_word(action), request.body[:BODY_LIMIT].decode("utf-8", "replace"))
+        lose_answer(kind)
         return answer_text("OK", headers=HEADERS)
 
     def _take(self, action: str, body: str) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from schoolyard.http import Request, Response, answer_text
 from schoolyard.receivers.journal import Journal
-from schoolyard.receivers.trouble import Trouble, describe
+from schoolyard.receivers.trouble import Trouble, describe, lose_answer
 
 KEPT_HEADERS = ("content-type", "user-agent", "authorization", "idempotency-key", "x-request-id")
 KEPT_PREFIXES = ("x-", "webhook-")
@@ -24,6 +24,9 @@ class Hook:
             **describe(request),
             headers={k: v for k, v in request.headers.items() if k in KEPT_HEADERS or k.startswith(KEPT_PREFIXES)},
             body=request.body.decode("utf-8", "replace"),
+            accepted=kind in ("", "slow", "lost_answer"),
             trouble=kind or None,
         )
-        return await self.trouble.spoil(kind) or answer_text("ok")
+        answer = await self.trouble.spoil(kind) or answer_text("ok")
+        lose_answer(kind)
+        return answer

@@ -15,7 +15,7 @@ from schoolyard import clock
 from schoolyard.http import Request, Response, answer_json, answer_text
 from schoolyard.receivers import blocks
 from schoolyard.receivers.journal import Journal
-from schoolyard.receivers.trouble import Trouble
+from schoolyard.receivers.trouble import Trouble, lose_answer
 
 BURST = 20
 TS = re.compile(r"^\d{10}\.\d{6}$")
@@ -70,12 +70,15 @@ class Slack:
         return answer_json({"ok": False, "error": "unknown_method", "req_method": request.path.rsplit("/", 1)[-1]})
 
     async def _webhook(self, request: Request) -> Response:
-        kind = self.trouble.take()
+        kind = self._take_trouble("webhook", request)
         spoilt = await self.trouble.spoil(kind)
-        status, word, payload = self._judge_webhook(request, kind)
-        if spoilt is not None:
-            status, word = spoilt.status, "rate_limited" if kind == "429" else "rollup_error"
+        if spoilt is None:
+            status, word, payload = self._judge_webhook(request, kind)
+        else:
+            word = "rate_limited" if kind == "429" else "rollup_error"
+            status, payload = spoilt.status, _safe_payload(request)
         self._keep("webhook", payload, answer=word, status=status, channel="alerts" if status == 200 else None)
+        lose_answer(kind)
         headers = dict(spoilt.headers) if spoilt is not None and kind == "429" else {}
         headers.pop("content-type", None)
         return answer_text(word, status=status, headers=headers)
@@ -104,7 +107,7 @@ class Slack:
 
     async def _api(self, request: Request) -> Response:
         method = request.path.rsplit("/", 1)[-1]
-        kind = self.trouble.take()
+        kind = self._take_trouble(method, request)
         spoilt = await self.trouble.spoil(kind)
         if spoilt is not None:
             word = "ratelimited" if spoilt.status == 429 else "internal_error"
@@ -116,6 +119,7 @@ class Slack:
         status = 429 if result.get("error") == "ratelimited" else 200
         kept = {key: result[key] for key in ("ts", "channel") if key in result}
         self._keep(method, payload, answer=result.get("error", "ok"), status=status, **kept)
+        lose_answer(kind)
         return answer_json(result, status=status, headers={"Retry-After": "1"} if status == 429 else {})
 
     def _judge_api(self, request: Request, method: str, kind: str, payload: Any) -> dict[str, Any]:
@@ -173,6 +177,13 @@ class Slack:
         """Return a message id: seconds and microseconds as text, never the same twice."""
         self._last_ts = max(self._last_ts + 1, int(clock.now().timestamp() * 1_000_000))
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def _take_trouble(self, method: str, request: Request) -> str:
+        """Return the trouble for this request; one that leaves it without an answer is journalled here."""
+        kind = self.trouble.take()
+        if kind in ("hang", "reset"):
+            self._keep(method, _safe_payload(request), answer=None, status=None, trouble=kind)
+        return kind
 
     def _keep(self, method: str, payload: Any, **result: object) -> None:
         text = payload.get("text") if isinstance(payload, dict) else None

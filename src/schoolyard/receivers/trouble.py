@@ -25,7 +25,7 @@ class Trouble:
         return kind
 
     async def spoil(self, kind: str) -> Response | None:
-        """Act out the kinds every HTTP receiver knows; None for "" and for "slow" after its wait.
+        """Act out the kinds every HTTP receiver knows; None when the request is to be handled after all.
 
         Raises Hang or Reset, which the server acts out.
         """
@@ -41,6 +41,12 @@ class Trouble:
         if kind.isdigit():
             return answer_text("error", status=int(kind))
         return None
+
+
+def lose_answer(kind: str) -> None:
+    """Raise Reset for "lost_answer": the request was handled, but its sender cannot know."""
+    if kind == "lost_answer":
+        raise Reset
 
 
 def describe(request: Request) -> dict[str, object]:
