@@ -113,6 +113,8 @@ class Supervisor:
             self._logs_turned_s = now
             self._turn_logs()
         self._write()
+        if not self._all_ready:
+            self._notify.starting(now_s=now)
         self._notify.alive(now_s=now)
         return done
 
