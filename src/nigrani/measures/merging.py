@@ -12,10 +12,10 @@ Way = Literal["plain", "quantiles", "uniq"]
 _LEVELS = {"p50": 1, "p95": 2, "p99": 3}
 _TDIGEST = "AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Float64)"
 MERGED: Mapping[Way, str] = {
-    "plain": "sum(num) AS num, sum(den) AS den, max(num) AS top, argMax(num, minute) AS newest, [0.0] AS quantiles",
-    "quantiles": f"""0. AS num, 0. AS den, 0. AS top, 0. AS newest,
+    "plain": "sum(num) AS total, sum(den) AS whole, max(num) AS top, argMax(num, minute) AS newest, [0.0] AS quantiles",
+    "quantiles": f"""0. AS total, 0. AS whole, 0. AS top, 0. AS newest,
         quantilesTDigestMerge(0.5, 0.95, 0.99)(CAST(unhex(digest) AS {_TDIGEST})) AS quantiles""",
-    "uniq": """toFloat64(uniqMerge(CAST(unhex(digest) AS AggregateFunction(uniq, String)))) AS num, 0. AS den,
+    "uniq": """toFloat64(uniqMerge(CAST(unhex(digest) AS AggregateFunction(uniq, String)))) AS total, 0. AS whole,
         0. AS top, 0. AS newest, [0.0] AS quantiles""",
 }
 
@@ -29,9 +29,9 @@ def number(measure: Measure, row: Mapping[str, Any]) -> float | None:
     """Take from a merged row the number that the measure's way of combining asks for; None if there is none."""
     match measure.combine:
         case "sum" | "uniq":
-            return float(row["num"])
+            return float(row["total"])
         case "ratio":
-            return float(row["num"]) / float(row["den"]) if row["den"] else None
+            return float(row["total"]) / float(row["whole"]) if row["whole"] else None
         case "max":
             return float(row["top"])
         case "last":

@@ -17,6 +17,8 @@ from . import labels as label_sets
 from .values import Window
 
 MAX_SERIES = 1000
+_DIGEST_MAX = 2**20
+_DIGEST_HINT = "Write hex(quantilesTDigestState(0.5, 0.95, 0.99)(…)), or hex(uniqState(…)) of a text, never of NULLs."
 DIGESTED = frozenset({"p50", "p95", "p99", "uniq"})
 
 
@@ -76,8 +78,8 @@ def _reading(measure: Measure, row: Mapping[str, Any], span: Window) -> Reading 
     if num is None or den is None or n is None:
         return None
     digest = row["digest"] if "digest" in needed else ""
-    if not isinstance(digest, str):
-        raise NigraniError("Its digest is no text.", "Write hex(quantilesTDigestState(0.5, 0.95, 0.99)(…)).")
+    if not isinstance(digest, str) or len(digest) > _DIGEST_MAX:
+        raise NigraniError("Its digest is no text of a fit size.", _DIGEST_HINT)
     labels = {name: label_sets.clean(row[name]) for name in measure.by}
     return Reading(labels, label_sets.key(labels), minute, num, den, n, digest)
 

@@ -33,11 +33,10 @@ def series(measure: Measure, labels_key: str, start: datetime, end: datetime, *,
     width = _MINUTE * -(-minutes // points)
     offset = f"toUnixTimestamp(minute) - {first.timestamp():.0f}"
     sql = f"""SELECT toUInt32(intDiv({offset}, {width.total_seconds():.0f})) AS point,
-        toUInt64(sum(n)) AS n, min(minute) AS first, {MERGED[kind(measure)]} FROM readings FINAL
+        {MERGED[kind(measure)]} FROM readings FINAL
         WHERE measure = {{measure:String}} AND sql_hash = {{mark:String}} AND labels_key = {{key:String}}
         AND minute >= {{start:DateTime}} AND minute < {{end:DateTime}} AND n > 0 GROUP BY point"""  # noqa: S608 - numbers
-    key = labels_key.replace("\\", "\\\\")  # the store reads a parameter's backslashes as escapes
-    asked = {"measure": measure.name, "mark": sql_hash(measure), "key": key, "start": first, "end": end}
+    asked = {"measure": measure.name, "mark": sql_hash(measure), "key": labels_key, "start": first, "end": end}
     found = {int(row["point"]): number(measure, row) for row in store.query(sql, asked)}
     count = -(-minutes // int(width / _MINUTE))
     return [Point(first + index * width, found.get(index)) for index in range(count)]

@@ -1,9 +1,9 @@
 """Which minutes new facts fell into, found by when the facts were received.
 
 A fact may be stored later than it was received: a write to the journal takes its moment, and a store that was away
-gets its facts when it is back. So every look goes back over what was received lately, and remembers how many facts it
-saw in each group: only a group whose count changed is touched. What is remembered saves work and decides nothing; a
-process without it computes the last minutes once more.
+gets its facts when it is back. So every look goes back over what was received lately, and remembers of each group how
+many facts it had and the sum of their instants: only a group that changed is touched. What is remembered saves work
+and decides nothing; a process without it computes the last minutes once more.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Group:
     received: datetime
 
 
-Counts = Mapping[Group, int]
+Counts = Mapping[Group, tuple[int, int]]
 
 
 def look(tables: Iterable[str], *, since: datetime, now: datetime) -> Counts:
@@ -41,7 +41,8 @@ def look(tables: Iterable[str], *, since: datetime, now: datetime) -> Counts:
         return {}
     sql = " UNION ALL ".join(
         f"""SELECT '{table}' AS kind, source, toUnixTimestamp(toStartOfMinute(at)) AS minute,
-        toUnixTimestamp(toStartOfInterval(received_at, INTERVAL {_GROUP.seconds} SECOND)) AS received, count() AS facts
+        toUnixTimestamp(toStartOfInterval(received_at, INTERVAL {_GROUP.seconds} SECOND)) AS received, count() AS facts,
+        sum(toUnixTimestamp64Milli(received_at)) AS instants
         FROM {table} WHERE received_at >= {{since:DateTime64(3)}}
         AND at >= {{oldest:DateTime64(3)}} AND at < {{newest:DateTime64(3)}}
         GROUP BY source, minute, received"""  # noqa: S608 - names of our own tables
@@ -51,13 +52,16 @@ def look(tables: Iterable[str], *, since: datetime, now: datetime) -> Counts:
     start -= timedelta(seconds=start.second % _GROUP.seconds, microseconds=start.microsecond)
     rows = store.query(sql, {"since": start, "oldest": now - LOOKBACK, "newest": now + AHEAD})
     return {
-        Group(row["kind"], row["source"], _instant(row["minute"]), _instant(row["received"])): int(row["facts"])
+        Group(row["kind"], row["source"], _instant(row["minute"]), _instant(row["received"])): (
+            int(row["facts"]),
+            int(row["instants"]),
+        )
         for row in rows
     }
 
 
 def changed(before: Counts, after: Counts) -> list[Group]:
-    """Return the groups whose number of facts is another than before."""
+    """Return the groups whose facts are others than before."""
     return [group for group, facts in after.items() if before.get(group) != facts]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from nigrani.guide import current
 from nigrani.guide.model import Condition, Guide, Measure
+from nigrani.lib.errors import Refused
 from nigrani.telemetry import store
 
 from . import labels as label_sets
@@ -131,9 +132,12 @@ def _value(
 
 
 def _rows(
-    guide: Guide, asked: Iterable[tuple[str, timedelta]], standing: Mapping[str, Standing], now: datetime
+    guide: Guide, asked: Iterable[tuple[str, timedelta]], standing: dict[str, Standing], now: datetime
 ) -> dict[tuple[str, timedelta], dict[str, _Row]]:
-    """Return the merged rows of each (measure, over), asking the store only for those that may have changed."""
+    """Return the merged rows of each (measure, over), asking the store only for those that may have changed.
+
+    A measure whose readings can't be merged (a digest of another kind) gets a standing that says so.
+    """
     found: dict[tuple[str, timedelta], dict[str, _Row]] = {}
     wanted: list[tuple[Measure, timedelta]] = []
     for name, over in asked:
@@ -142,14 +146,33 @@ def _rows(
             found[name, over] = kept[2]
         else:
             wanted.append((guide.measures[name], over))
-    fresh = _ask(wanted, standing, now)
+    try:
+        fresh = _ask(wanted, standing, now)
+    except Refused:
+        fresh = _ask_apart(wanted, standing, now)
     if len(_cache.rows) > 4 * len(guide.measures) + 1000:
         _cache.rows.clear()  # texts and windows of guides that are gone
     for measure, over in wanted:
         rows = fresh.get((measure.name, over), {})
         found[measure.name, over] = rows
         one = standing[measure.name]
+        if one.known != "known":
+            continue
         _cache.rows[measure.name, one.sql_hash, over] = (window(over, at=now), one.version, rows)
+    return found
+
+
+def _ask_apart(
+    wanted: Sequence[tuple[Measure, timedelta]], standing: dict[str, Standing], now: datetime
+) -> dict[tuple[str, timedelta], dict[str, _Row]]:
+    """Merge each by itself, so that one measure's readings spoil no other's."""
+    found: dict[tuple[str, timedelta], dict[str, _Row]] = {}
+    for measure, over in wanted:
+        try:
+            found |= _ask([(measure, over)], standing, now)
+        except Refused as error:
+            says = f"its readings can't be merged: {error}"
+            standing[measure.name] = replace(standing[measure.name], known="unknown", says=says)
     return found
 
 
@@ -176,14 +199,14 @@ def _ask(
     for row in store.query(" UNION ALL ".join(selects), params):
         measure, over = by_name[row["measure"]], overs[row["part"]]
         found.setdefault((measure.name, over), {})[row["labels_key"]] = _Row(
-            dict(row["labels"]), number(measure, row), float(row["n"]), row["first"]
+            dict(row["label_set"]), number(measure, row), float(row["observed"]), row["oldest"]
         )
     return found
 
 
 def _select(index: int, way: str) -> str:
-    return f"""SELECT {index} AS part, measure, labels_key, any(labels) AS labels, toUInt64(sum(n)) AS n,
-        min(minute) AS first, {MERGED[way]} FROM readings FINAL
+    return f"""SELECT {index} AS part, measure, labels_key, any(labels) AS label_set, sum(n) AS observed,
+        min(minute) AS oldest, {MERGED[way]} FROM readings FINAL
         WHERE measure IN {{names{index}:Array(String)}} AND sql_hash IN {{marks{index}:Array(String)}}
         AND minute >= {{start{index}:DateTime}} AND minute < {{end{index}:DateTime}} AND n > 0
         GROUP BY measure, labels_key"""  # noqa: S608 - only our own fragments
