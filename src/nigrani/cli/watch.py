@@ -1,0 +1,161 @@
+"""What is watched and what was said of it: sources, measures, rules, alerts, receivers, deliveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nigrani.lib import clock, units
+from nigrani.lib.errors import NigraniError
+
+from .frame import emit, json_option, show, with_state
+
+if TYPE_CHECKING:
+    from nigrani.guide import Guide
+
+
+def _guide() -> Guide:
+    home = with_state()
+    from nigrani import schedule
+
+    return schedule.load_guide(home)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@json_option
+def source(context: click.Context, as_json: bool) -> None:
+    """What is watched: each source, whether we see it, and how old the last answer is."""
+    guide = _guide()
+    from nigrani.sources import queries
+
+    columns = {"name": "Source", "kind": "Kind", "state": "State", "age_s": "Age (s)", "error": "Error"}
+    show(queries.sources(guide, clock.now()), columns, as_json=as_json, empty="The guide names no source.")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@json_option
+def measure(context: click.Context, as_json: bool) -> None:
+    """What is measured: each measure with its latest stored value."""
+    guide = _guide()
+    from nigrani.measures.models import Verdict
+
+    latest = {verdict.item: verdict for verdict in Verdict.objects.filter(item__startswith="measure:")}
+    now = clock.now()
+    items = [
+        {
+            "name": each.name,
+            "means": each.means,
+            "unit": each.unit,
+            "known": found.known if found else "unknown",
+            "value": found.value if found else None,
+            "shown": units.show_value(found.value, each.unit) if found else "—",
+            "age": units.show_age(found.at, now=now) if found else "never",
+        }
+        for each in guide.measures.values()
+        for found in (latest.get(f"measure:{each.name}"),)
+    ]
+    columns = {"name": "Measure", "shown": "Value", "known": "Known", "age": "When", "means": "Means"}
+    show(items, columns, as_json=as_json, empty="The guide measures nothing.")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@json_option
+def rule(context: click.Context, as_json: bool) -> None:
+    """The guide's alert rules: list them with their phase, promote one to send, or take it back into shadow."""
+    if context.invoked_subcommand is not None:
+        return
+    guide = _guide()
+    from nigrani.alerts import queries
+
+    columns = {"name": "Rule", "title": "Title", "urgency": "Urgency", "phase": "Phase", "evaluated_at": "Evaluated"}
+    show(queries.rules(guide), columns, as_json=as_json, empty="The guide has no rules.")
+
+
+@rule.command("promote")
+@click.argument("name")
+@click.option("--by", default="command line", show_default=True, help="Who decides it; kept in the ledger.")
+def rule_promote(name: str, by: str) -> None:
+    """Let a rule send its messages from now on.
+
+    \b
+    nigrani rule promote slow-website --by asha@example.in
+    """
+    _change_phase(name, by, live=True)
+
+
+@rule.command("demote")
+@click.argument("name")
+@click.option("--by", default="command line", show_default=True, help="Who decides it; kept in the ledger.")
+def rule_demote(name: str, by: str) -> None:
+    """Take a rule back into shadow: it is evaluated and recorded, and sends nothing."""
+    _change_phase(name, by, live=False)
+
+
+def _change_phase(name: str, by: str, *, live: bool) -> None:
+    guide = _guide()
+    if name not in guide.alerts:
+        raise NigraniError(f"The guide has no rule {name!r}.", "List them with: nigrani rule")
+    from nigrani.alerts import actions
+
+    change = actions.promote if live else actions.demote
+    change(name, by=by, now=clock.now())
+    click.echo(f"{name} sends from now on." if live else f"{name} is in shadow: it sends nothing.")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@json_option
+def alert(context: click.Context, as_json: bool) -> None:
+    """What the rules say now: each alert, worst first."""
+    guide = _guide()
+    from nigrani.alerts import queries
+
+    columns = {"key": "Alert", "state": "State", "known": "Known", "since": "Since", "says": "Because"}
+    show(queries.alerts(guide), columns, as_json=as_json, empty="No rule has been evaluated yet.")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@json_option
+def receiver(context: click.Context, as_json: bool) -> None:
+    """Where messages go: list the receivers with their health, or test one."""
+    if context.invoked_subcommand is not None:
+        return
+    guide = _guide()
+    from nigrani.outbox import queries
+
+    columns = {"name": "Receiver", "title": "Title", "state": "State", "reason": "Reason", "waiting": "Waiting"}
+    show(queries.receivers(guide, now=clock.now()), columns, as_json=as_json, empty="The guide names no receiver.")
+
+
+@receiver.command("test")
+@click.argument("name")
+@json_option
+def receiver_test(name: str, as_json: bool) -> None:
+    """Send a test message to a receiver, now, and say what it answered.
+
+    \b
+    nigrani receiver test production-alerts
+    """
+    guide = _guide()
+    from nigrani.outbox import actions
+
+    receipt = actions.send_test(guide, name, now=clock.now())
+    emit(receipt) if as_json else click.echo(f"Delivered to {guide.receivers[name].title}. {receipt.answer}".strip())
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@json_option
+def delivery(context: click.Context, limit: int, as_json: bool) -> None:
+    """What was sent, to whom, and what became of it; newest first."""
+    with_state()
+    from nigrani.outbox import queries
+
+    columns = {"id": "Id", "receiver": "Receiver", "title": "Title", "word": "Fate", "reason": "Reason"}
+    show(queries.deliveries(limit), columns, as_json=as_json, empty="Nothing was sent yet.")
