@@ -34,12 +34,12 @@ $(BIN)/uv: requirements/tools.txt
 	@touch $@
 
 $(VENV)/.run: $(BIN)/uv requirements/run.txt pyproject.toml
-	$(UV) pip install -q --require-hashes -r requirements/run.txt
+	$(UV) pip install -q --no-deps --require-hashes -r requirements/run.txt
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
-	$(UV) pip install -q --require-hashes -r requirements/dev.txt
+	$(UV) pip install -q --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@
 
 .PHONY: install
