@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("nigrani.console.urls"))]
+urlpatterns = [
+    path("api/", include("nigrani.api.urls")),
+    path("", include("nigrani.console.urls")),
+]
 
 handler403 = "nigrani.console.views.small.refused"
 handler404 = "nigrani.console.views.small.not_found"

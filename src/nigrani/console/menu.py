@@ -22,7 +22,13 @@ _GROUPS: tuple[tuple[str, Role, tuple[tuple[str, str], ...]], ...] = (
     (
         "The guide",
         Role.VIEWER,
-        (("/rules", "Rules"), ("/measures", "Measures"), ("/cover", "Cover"), ("/guide", "Files")),
+        (
+            ("/rules", "Rules"),
+            ("/measures", "Measures"),
+            ("/promises", "KPIs and checks"),
+            ("/cover", "Cover"),
+            ("/guide", "Files"),
+        ),
     ),
     ("Record", Role.VIEWER, (("/deliveries", "Deliveries"),)),
     ("Admin", Role.ADMIN, (("/people", "People and tokens"), ("/ledger", "Ledger"))),

@@ -42,6 +42,15 @@ _LOOKS: dict[str, Look] = {
     "uncertain": "unknown",
     "unreachable": "bad",
     "unreadable": "bad",
+    "being sent": "warn",
+    "waiting": "warn",
+    "given up": "bad",
+    "under way": "warn",
+    # receivers
+    "broken": "bad",
+    "paused": "warn",
+    "failing": "bad",
+    "not set up": "muted",
     # phases of a rule
     "live": "ok",
     "shadow": "muted",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import door, guide, ledger, people, search, small
+from .views import deliveries, door, guide, ledger, measures, people, promises, search, small, sources
 
 urlpatterns = [
     path("login", door.sign_in, name="login"),
@@ -14,6 +14,13 @@ urlpatterns = [
     path("favicon.svg", small.favicon, name="favicon"),
     path("keys", small.keys, name="keys"),
     path("find", search.find, name="find"),
+    path("sources", sources.index, name="sources"),
+    path("sources/<str:name>", sources.source, name="source"),
+    path("measures", measures.index, name="measures"),
+    path("measures/<str:name>", measures.measure, name="measure"),
+    path("promises", promises.index, name="promises"),
+    path("cover", promises.cover, name="cover"),
+    path("deliveries", deliveries.index, name="deliveries"),
     path("guide", guide.files, name="guide"),
     path("guide/<path:name>", guide.file, name="guide-file"),
     path("people", people.index, name="people"),

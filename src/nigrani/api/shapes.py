@@ -1,0 +1,147 @@
+"""What the API answers. Instants are RFC 3339 in UTC, spans are seconds in fields ending `_s`, ratios are 0 to 1."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """A list. `next` is the address of the rest, or null when this is all."""
+
+    items: list[Item]
+    next: str | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where something stands in the guide."""
+
+    file: str
+    line: int
+
+
+class GuideShape(msgspec.Struct, frozen=True):
+    """The guide that runs."""
+
+    name: str
+    digest: str
+    zone: str
+    warnings: list[str]
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """Messages that have not found their end."""
+
+    count: int
+    oldest_age_s: float | None
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The whole installation in a few numbers."""
+
+    at: datetime
+    version: str
+    guide: GuideShape
+    firing: int
+    sources: dict[str, int]
+    queue: Queue
+
+
+class ProbeShape(msgspec.Struct, frozen=True):
+    """A probe: what is believed of it, and its last answer."""
+
+    name: str
+    state: str
+    suspect: bool
+    since: datetime
+    every_s: float
+    last_at: datetime | None
+    last_outcome: str
+    last_failure: str
+    last_detail: str
+    last_ms: float | None
+
+
+class SourceShape(msgspec.Struct, frozen=True):
+    """A system that is watched: fresh, stale, new, refused or no_source."""
+
+    name: str
+    title: str
+    kind: str
+    state: str
+    age_s: float | None
+    stale_after_s: float
+    error: str
+    error_kind: str
+    failing_since: datetime | None
+    last_ok_at: datetime | None
+    missing: list[str]
+    answers: int
+    failures: int
+    probes: list[ProbeShape]
+    where: Place
+
+
+class SeriesShape(msgspec.Struct, frozen=True):
+    """A measure's value for one label set: known, unknown, too_little or no_source; null unless known."""
+
+    labels: dict[str, str]
+    known: str
+    value: float | None
+    n: float
+    says: str
+
+
+class MeasureShape(msgspec.Struct, frozen=True):
+    """A measure and what it says over the last `over_s`."""
+
+    name: str
+    means: str
+    unit: str
+    combine: str
+    by: list[str]
+    needs: list[str]
+    over_s: float
+    series: list[SeriesShape]
+    where: Place
+
+
+class CoverShape(msgspec.Struct, frozen=True):
+    """A row of the production guide: run, claimed, no source or not yet."""
+
+    row: str
+    section: str
+    text: str
+    state: str
+    by: str
+    part: str
+    evidence: str
+    age_s: float | None
+    others: list[str]
+
+
+class TryShape(msgspec.Struct, frozen=True):
+    """One try to send a message."""
+
+    at: datetime
+    ended_at: datetime | None
+    outcome: str
+    detail: str
+
+
+class DeliveryShape(msgspec.Struct, frozen=True):
+    """A message and what became of it."""
+
+    id: int
+    receiver: str
+    kind: str
+    title: str
+    state: str
+    reason: str
+    created_at: datetime
+    sent_at: datetime | None
+    tries: list[TryShape]

@@ -1,0 +1,16 @@
+"""The API's addresses."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import door, views
+
+urlpatterns = [
+    path("v1/status", views.status),
+    path("v1/sources", views.list_sources),
+    path("v1/measures", views.list_measures),
+    path("v1/cover", views.list_cover),
+    path("v1/deliveries", views.list_deliveries),
+    path("<path:rest>", door.nothing),
+]

@@ -1,0 +1,155 @@
+"""The addresses under /api/v1/: each asks a room's queries and puts the answer into its shape."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from nigrani import __version__
+from nigrani import guide as guides
+from nigrani.access.models import Role
+from nigrani.guide.model import Condition, Where
+from nigrani.measures import cover as covers
+from nigrani.measures import windows
+from nigrani.outbox import queries as outbox
+from nigrani.sources import queries as sources
+from nigrani.sources.queries import SourceView
+
+from . import shapes
+from .door import Ask, BadRequest, answers
+
+_OVER = timedelta(minutes=5)
+_MOST = 200
+
+
+@answers(Role.VIEWER)
+def status(ask: Ask) -> shapes.Status:
+    """Say how everything stands, in a few numbers."""
+    guide, waiting = ask.guide, outbox.waiting(ask.now)
+    return shapes.Status(
+        at=ask.now,
+        version=__version__,
+        guide=shapes.GuideShape(guide.name, guide.digest, guide.zone.key, guides.warnings(guide)),
+        firing=0,
+        sources=dict(Counter(view.state for view in sources.sources(guide, ask.now))),
+        queue=shapes.Queue(waiting.count, waiting.oldest_age_s),
+    )
+
+
+@answers(Role.VIEWER)
+def list_sources(ask: Ask) -> shapes.Page[shapes.SourceShape]:
+    """List every source with its probes."""
+    guide = ask.guide
+    return shapes.Page([_source(view, guide.sources[view.name].where) for view in sources.sources(guide, ask.now)])
+
+
+@answers(Role.VIEWER)
+def list_measures(ask: Ask) -> shapes.Page[shapes.MeasureShape]:
+    """List every measure with what it says over the last five minutes."""
+    guide = ask.guide
+    asked = [Condition(name, _OVER, above=0) for name in guide.measures]
+    found = windows.read(guide, asked, now=ask.now)
+    return shapes.Page(
+        [
+            shapes.MeasureShape(
+                name=measure.name,
+                means=measure.means,
+                unit=measure.unit,
+                combine=measure.combine,
+                by=list(measure.by),
+                needs=list(measure.needs),
+                over_s=_OVER.total_seconds(),
+                series=[
+                    shapes.SeriesShape(dict(each.labels), each.known, each.value, each.n, each.says)
+                    for each in (merged.values.values() or [merged.of("", {})])
+                ],
+                where=_place(measure.where),
+            )
+            for measure, merged in zip(guide.measures.values(), found, strict=True)
+        ]
+    )
+
+
+@answers(Role.VIEWER)
+def list_cover(ask: Ask) -> shapes.Page[shapes.CoverShape]:
+    """List every row of the guide: whether it is run, by what, and the evidence."""
+    rows = ask.guide.rows
+    return shapes.Page(
+        [
+            shapes.CoverShape(
+                row=each.row,
+                section=rows[each.row].section,
+                text=rows[each.row].text,
+                state=each.state,
+                by=each.by,
+                part=each.part,
+                evidence=each.evidence,
+                age_s=each.age_s,
+                others=list(each.others),
+            )
+            for each in covers.cover(ask.guide, now=ask.now)
+        ]
+    )
+
+
+@answers(Role.VIEWER)
+def list_deliveries(ask: Ask) -> shapes.Page[shapes.DeliveryShape]:
+    """List the latest messages, newest first; ?limit= up to 200, ?receiver= one receiver's."""
+    limit = ask.number("limit") or 50
+    if limit > _MOST:
+        raise BadRequest(f"limit is {limit:,}.", f"Ask for at most {_MOST}.")
+    found = outbox.deliveries(limit, receiver=ask.parameters.get("receiver") or None)
+    return shapes.Page(
+        [
+            shapes.DeliveryShape(
+                id=each.id,
+                receiver=each.receiver,
+                kind=each.kind,
+                title=each.title,
+                state=each.state,
+                reason=each.reason,
+                created_at=each.created_at,
+                sent_at=each.sent_at,
+                tries=[shapes.TryShape(t.at, t.ended_at, t.outcome, t.detail) for t in each.tries],
+            )
+            for each in found
+        ]
+    )
+
+
+def _source(view: SourceView, where: Where) -> shapes.SourceShape:
+    return shapes.SourceShape(
+        name=view.name,
+        title=view.title,
+        kind=view.kind,
+        state=view.state,
+        age_s=view.age_s,
+        stale_after_s=view.stale_after.total_seconds(),
+        error=view.error,
+        error_kind=view.error_kind,
+        failing_since=view.failing_since,
+        last_ok_at=view.last_ok_at,
+        missing=list(view.missing),
+        answers=view.answers,
+        failures=view.failures,
+        probes=[
+            shapes.ProbeShape(
+                name=each.name,
+                state=each.state,
+                suspect=each.suspect,
+                since=each.since,
+                every_s=each.every.total_seconds(),
+                last_at=each.last_at,
+                last_outcome=each.last_outcome,
+                last_failure=each.last_failure,
+                last_detail=each.last_detail,
+                last_ms=each.last_ms,
+            )
+            for each in view.probes
+        ],
+        where=_place(where),
+    )
+
+
+def _place(where: Where) -> shapes.Place:
+    return shapes.Place(where.file, where.line)

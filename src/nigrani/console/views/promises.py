@@ -1,0 +1,67 @@
+"""What the guide promises and which of its rows are run: KPIs, checks, and the cover of all rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from nigrani.access.models import Role
+from nigrani.access.roles import PersonRequest, needs
+from nigrani.guide import current
+from nigrani.lib import clock
+from nigrani.measures import cover as covers
+from nigrani.measures.models import Verdict
+from nigrani.measures.promises import item, show_level
+
+
+def _word(verdict: Verdict | None) -> str:
+    """Return a promise's state: kept, missed, or why it can't be told."""
+    if verdict is None:
+        return "unknown"
+    if verdict.known == "known" and verdict.met is not None:
+        return "kept" if verdict.met else "missed"
+    return verdict.known
+
+
+@require_safe
+@needs(Role.VIEWER)
+def index(request: PersonRequest) -> HttpResponse:
+    """List KPIs and checks with what was found last, the broken ones first."""
+    guide = current.get()
+    verdicts = {each.item: each for each in Verdict.objects.all()}
+    rows = []
+    for promise in guide.promises.values():
+        found = verdicts.get(item(promise))
+        level = show_level(promise.expect, guide.measures[promise.expect.measure])
+        rows.append({"promise": promise, "verdict": found, "word": _word(found), "level": level})
+    order = ("missed", "unknown", "too_little", "kept", "no_source")
+    rows.sort(key=lambda row: order.index(str(row["word"])) if row["word"] in order else 0)
+    return render(request, "console/promises.html", {"rows": rows})
+
+
+@require_safe
+@needs(Role.VIEWER)
+def cover(request: PersonRequest) -> HttpResponse:
+    """List every row of the production guide: whether it is run, by what, and the evidence."""
+    guide = current.get()
+    items = covers.cover(guide, now=clock.now())
+    counts = Counter(each.state for each in items)
+    chosen = request.GET.get("state", "")
+    shown = [each for each in items if not chosen or each.state == chosen]
+    rows = [(guide.rows[each.row], each, _address(each.by)) for each in shown]
+    context = {
+        "sections": [(name, list(group)) for name, group in groupby(rows, key=lambda row: row[0].section)],
+        "counts": [(state, counts[state]) for state in ("run", "claimed", "no source", "not yet")],
+        "total": len(items),
+        "chosen": chosen,
+    }
+    return render(request, "console/cover.html", context)
+
+
+def _address(by: str) -> str:
+    kind, _, name = by.partition(" ")
+    return {"alert": f"/rules/{name}", "measure": f"/measures/{name}"}.get(kind, "/promises" if by else "")
