@@ -37,7 +37,8 @@ class Pool:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection inside a transaction. Raises PrismaError for every failure of the database."""
         try:
-            await asyncio.wait_for(self.slots.acquire(), self.timeout_s)
+            async with asyncio.timeout(self.timeout_s):
+                await self.slots.acquire()
         except TimeoutError:
             raise self._timed_out() from None
         try:

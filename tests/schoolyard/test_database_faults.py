@@ -45,6 +45,8 @@ def test_database_down(yard: Yard, how: str) -> None:
     assert yard.get("/").headers["location"] == "/setup"
     assert yard.validate().status_code == 500
     assert "P1001" in yard.log()
+    yard.fault("health_route")
+    assert yard.get("/api/health").status_code == 503
     with pytest.raises(psycopg.OperationalError, match="refused"):
         connect(yard)
     account = yard.document["accounts"]["ADMIN"]
