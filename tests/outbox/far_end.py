@@ -123,7 +123,7 @@ class SlackEnd(FarEnd):
 
     def judge(self, got: Got) -> object:
         posted = got.path == "/api/chat.postMessage"
-        wrong = _wrong_with(got.json)
+        wrong = wrong_with(got.json)
         if not posted:
             return Says(400, "invalid_blocks") if wrong else Says(200, "ok")
         if got.headers.get("authorization") != f"Bearer {self.token}":
@@ -139,7 +139,7 @@ def _api(**answer: object) -> Says:
     return Says(200, json.dumps(answer), (("Content-Type", "application/json"),))
 
 
-def _wrong_with(message: Any) -> str:
+def wrong_with(message: Any) -> str:
     """Say what Slack would not take about a message; "" if nothing."""
     blocks = message.get("blocks", [])
     if not message.get("text") or not 1 <= len(blocks) <= 50 or len(message["text"]) > 40_000:

@@ -1,0 +1,59 @@
+"""A worker that is killed in the middle of a send leaves evidence, and the message still arrives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from tests.eventually import eventually
+from tests.outbox.conftest import NOW, guide_of, receiver
+from tests.outbox.far_end import HANG, SlackEnd
+from tests.outbox.test_delivery import enqueue, says_repeat
+
+from nigrani.outbox import actions, queries
+from nigrani.outbox.models import Attempt, Message
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _same_database() -> dict[str, str]:
+    own = connection.settings_dict
+    url = f"postgresql://{own['USER']}:{quote(own['PASSWORD'])}@/{own['NAME']}?host={own['HOST']}"
+    return os.environ | {"NIGRANI_DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "nigrani.settings"}
+
+
+@pytest.mark.slow("starts a worker in a process of its own")
+def test_a_worker_killed_while_sending_leaves_an_uncertain_try_and_the_message_is_repeated(slack: SlackEnd) -> None:
+    slack.script.append(HANG)
+    message, guide = enqueue("a"), guide_of(receiver("alerts", slack.url))
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.outbox.worker", slack.url],
+        env=_same_database(),
+        cwd=Path(__file__).parents[2],
+    )
+    try:
+        eventually(lambda: slack.got, timeout_s=30)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(10)
+
+    message.refresh_from_db()
+    assert (message.state, message.tries) == ("sending", 1), "the intention is what is left"
+    assert actions.deliver_due(guide, now=NOW, patience=None) == 0, "its lease still holds"
+
+    Message.objects.update(leased_until=Now() - timedelta(seconds=1))
+    assert actions.deliver_due(guide, now=NOW + timedelta(minutes=2), patience=None) == 1
+    message.refresh_from_db()
+    tried = list(Attempt.objects.order_by("id").values_list("outcome", "detail"))
+    assert tried == [("uncertain", "We stopped while it was being sent: it may have arrived."), ("sent", "ok")]
+    assert (message.state, message.possible_repeat) == ("sent", True)
+    assert [says_repeat(got) for got in slack.got] == [False, True]
+    assert queries.fate(message) == ("sent", "Accepted on try 2. An earlier try may have arrived as well.")
