@@ -28,7 +28,9 @@ def read(folder: Path, problems: Problems) -> Mapping[str, str]:
             problems.add(_top(path), "The guide's files end in .yaml: rename this one")
         elif path.suffix == ".yaml" or path.name == ROWS:
             text = _text(path, folder.resolve(), problems)
-            if text is not None:
+            if text is None:
+                problems.is_partial = True
+            else:
                 texts[path.name] = text
     if len(texts) > _MOST_FILES:
         problems.add(Where(str(folder), 1, 1), f"The guide has more than {_MOST_FILES} files")

@@ -87,7 +87,8 @@ def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
     if texts:
         _read_settings(draft, settings, parser, vault)
     _read_shapes(draft, parser, vocabulary, vault)
-    dangling(parser.references, {**_names(nodes), "row": rows}, problems)
+    if not problems.is_partial:
+        dangling(parser.references, {**_names(nodes), "row": rows}, problems)
     judge.judge(draft.shapes, draft.tables, vocabulary.inspect_sql, problems)
     if problems.found:
         raise GuideError(problems.lines())
@@ -130,7 +131,7 @@ def _sections(
                 if first != name.where:
                     problems.add(
                         name.where,
-                        f"The name '{name.text}' is taken by a {first_noun} in {first.file}, line {first.line}",
+                        f"The name '{clip(name.text)}' is taken by the {first_noun} in {first.file}, line {first.line}",
                     )
                 nodes[key.text].setdefault(name.text, entry)
     return settings, nodes
@@ -153,18 +154,17 @@ def _top_level(texts: Mapping[str, str], problems: Problems) -> Iterator[tuple[S
 def _entries(key: Scalar, node: Node, problems: Problems) -> Iterator[tuple[Scalar, Node]]:
     noun = SECTIONS[key.text].noun
     if isinstance(node, Scalar) and node.is_null:
-        problems.add(node.where, f"The section '{key.text}' is empty: remove it, or write a {noun}")
+        problems.add(node.where, f"The section '{key.text}' is empty: remove it, or write its first {noun}")
         return
     if not isinstance(node, Entries):
         if not isinstance(node, Broken):
-            problems.add(node.where, f"The section '{key.text}' is a table of name: {noun}")
+            problems.add(node.where, f"The section '{key.text}' is a table of names, one for each {noun}")
         return
     for name, entry in node.pairs:
         if not NAME.fullmatch(name.text):
             problems.add(
                 name.where,
-                f"'{clip(name.text)}' is no name for a {noun}: "
-                "write small letters, digits, - and _, beginning with a letter",
+                f"'{clip(name.text)}' can't be a name: write small letters, digits, - and _, beginning with a letter",
             )
         yield name, entry
 

@@ -51,8 +51,10 @@ def read_source(
     for name, entry in table.pairs if table else ():
         inner = f"the probe '{clip(name.text)}' of {label}"
         if not NAME.fullmatch(name.text):
-            parser.problems.add(name.where, f"'{clip(name.text)}' is no name for a probe: write small letters, "
-                                "digits, - and _, beginning with a letter")  # fmt: skip
+            parser.problems.add(
+                name.where,
+                f"'{clip(name.text)}' can't be a name: write small letters, digits, - and _, beginning with a letter",
+            )
         body = parser.table(entry, inner)
         if body is not None:
             parser.unknown_keys(body, (ProbeShape, probe_config), inner)

@@ -81,9 +81,13 @@ def capital(label: str) -> str:
 
 @dataclass
 class Problems:
-    """The mistakes found so far, each with its place."""
+    """The mistakes found so far, each with its place.
+
+    is_partial: some text could not be read at all, so that a name that seems to be missing may stand there.
+    """
 
     found: list[tuple[Where, str]] = field(default_factory=list)
+    is_partial: bool = False
 
     def add(self, where: Where, sentence: str, *, wrote: str = "", names: Iterable[str] = ()) -> None:
         """Note a mistake. `sentence` has no period; of `names`, the one most like `wrote` is added."""
@@ -103,14 +107,17 @@ def read(text: str, file: str, problems: Problems) -> Node | None:
     try:
         for event in yaml.parse(text, Loader=_EVENTS):
             if not composer.take(event):
+                problems.is_partial = True
                 break
     except yaml.MarkedYAMLError as error:
         problems.add(*_syntax(error, text, file))
+        problems.is_partial = True
         return None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Where(file, before.count("\n") + 1, error.position - (before.rfind("\n") + 1) + 1)
         problems.add(place, "This character is not allowed in a guide (a control character)")
+        problems.is_partial = True
         return None
     return composer.root
 
@@ -119,6 +126,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Where, s
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = text.split("\n")
+    if line >= len(lines):  # the end of the text came too soon
+        line, column = len(lines) - 1, len(lines[-1])
     for number in range(min(line, len(lines) - 1), max(line - 2, -1), -1):
         indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
         if "\t" in indent:
@@ -160,7 +169,7 @@ class _Composer:
                 self._place(Broken(where))
             case yaml.ScalarEvent():
                 refused = self._refuses(event, where)
-                self._place(Broken(where) if refused else Scalar(event.value, event.style is None, where))
+                self._place(Broken(where) if refused else Scalar(event.value, not event.style, where))
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
                 self._refuses(event, where)
                 if len(self._open) >= _DEEPEST:
@@ -201,7 +210,9 @@ class _Composer:
                 self._problems.add(key.where, "Merge keys are not read (<<): write the keys out")
             elif key.text in seen:
                 first = seen[key.text]
-                self._problems.add(key.where, f"The key '{key.text}' stands here twice; first in line {first.line}")
+                self._problems.add(
+                    key.where, f"The key '{clip(key.text)}' stands here twice; first in line {first.line}"
+                )
             else:
                 seen[key.text] = key.where
                 yield key, value

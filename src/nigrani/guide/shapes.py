@@ -64,6 +64,7 @@ class ReceiverShape:
     """Where messages go. The other keys are the carrier's own."""
 
     where: Where
+    at: Places
     send: Text = field(metadata=_says("The carrier: an integration that can send.", "slack"))
     title: str = field(default="", metadata=_says("What it is called; its name when left out.", "#production-alerts"))
 
