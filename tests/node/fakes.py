@@ -1,4 +1,6 @@
-"""A supervisor over small stand-in children, run as a program: `python tests/node/fakes.py HOME [tether]`.
+"""A supervisor over small stand-in children, run as a program: `python tests/node/fakes.py HOME [tether] [stores]`.
+
+With `stores` the first two children are the real ones, PostgreSQL and telemetry.
 
 Each child is a web server on a port of its own that writes `<run>/<name>.port`. Files in `<run>` change what it does:
 `<name>.mute` accepts and never answers, `<name>.deaf` ignores SIGTERM, `<name>.exit` ends at start with the code in it.
@@ -77,17 +79,21 @@ def spec(home: Home, name: str) -> Child:
     )
 
 
-def main(path: Path, *, tether: bool) -> int:
+def main(path: Path, *, tether: bool, stores: bool) -> int:
     """Supervise the three."""
     from nigrani.node import child as rules
+    from nigrani.node import children
 
     rules.ASK_WHEN_READY_S = 0.3
     home = Home(path)
+    os.umask(0o077)
     home.ensure()
     log.set_up()
     try:
         with standing.held(home):
             specs = [spec(home, name) for name in NAMES]
+            if stores:
+                specs[:2] = children.of(home, os.environ)[:2]
             for life in (supervisor := Supervisor(home, specs, environ=os.environ, tether=tether)).lives:
                 life.pulse, life.first_pause_s = pulse.Pulse(patience_s=0.3), 0.1
             return supervisor.run()
@@ -100,4 +106,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "child":
         child(Path(sys.argv[2]), sys.argv[3])
     else:
-        sys.exit(main(Path(sys.argv[1]), tether="tether" in sys.argv))
+        sys.exit(main(Path(sys.argv[1]), tether="tether" in sys.argv, stores="stores" in sys.argv))

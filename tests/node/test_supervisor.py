@@ -2,59 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.eventually import eventually
+from tests.node.upping import FAKES, Up, gone
 
 from nigrani.lib.home import Home
 from nigrani.node import pids, standing
 
-_FAKES = Path(__file__).with_name("fakes.py")
-Start = Callable[..., "Up"]
-
-
-class Up:
-    """A running supervisor."""
-
-    def __init__(self, home: Home, *words: str, **env: str) -> None:
-        self.home = home
-        self.said = home.path / "said"
-        with self.said.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, str(_FAKES), str(home.path), *words], stderr=out, env=os.environ | env
-            )
-
-    def entry(self, name: str) -> standing.Entry:
-        told = standing.read(self.home)
-        assert told is not None
-        return told.children[name]
-
-    def all_ready(self) -> bool:
-        told = standing.read(self.home)
-        return (
-            told is not None
-            and told.supervisor.pid == self.process.pid
-            and [entry.state for entry in told.children.values()] == ["ready"] * 3
-        )
-
-    def pids(self) -> list[int]:
-        told = standing.read(self.home)
-        assert told is not None
-        grandchildren = [int((self.home.run / f"{name}.grandchild").read_text()) for name in told.children]
-        return [*(entry.pid for entry in told.children.values()), *grandchildren]
-
-    def lines(self, action: str) -> list[dict[str, Any]]:
-        lines = [line for line in self.said.read_text().splitlines() if line.startswith("{")]
-        return [told for told in map(json.loads, lines) if told.get("action") == action]
+Start = Callable[..., Up]
 
 
 @pytest.fixture
@@ -63,7 +23,7 @@ def start(home: Home) -> Iterator[Start]:
     started: list[Up] = []
 
     def make(*words: str, wait: bool = True, **env: str) -> Up:
-        up = Up(home, *words, **env)
+        up = Up(home, FAKES, str(home.path), *words, **env)
         started.append(up)
         if wait:
             eventually(up.all_ready)
@@ -71,25 +31,15 @@ def start(home: Home) -> Iterator[Start]:
 
     yield make
     for up in started:
-        up.process.kill()
-        up.process.wait()
-    told = standing.read(home)
-    if told is not None:
-        for entry in told.children.values():
-            if pids.is_running(entry.pid, entry.mark):
-                os.kill(entry.pid, signal.SIGKILL)
-
-
-def _gone(left: list[int]) -> bool:
-    return not any(pids.mark(pid) for pid in left)
+        up.end()
 
 
 def test_children_start_in_order_and_stop_in_reverse(start: Start) -> None:
     up = start()
-    left = up.pids()
+    left = up.everyone()
     up.process.terminate()
     assert up.process.wait(10) == 0
-    assert _gone(left)
+    assert gone(left)
     order = (up.home.run / "order").read_text().split()
     assert order == ["+first", "+second", "+third", "-third", "-second", "-first"]
     assert not standing.is_held(up.home)
@@ -98,10 +48,10 @@ def test_children_start_in_order_and_stop_in_reverse(start: Start) -> None:
 @pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGHUP])
 def test_a_closed_terminal_and_ctrl_c_stop_everything(start: Start, word: signal.Signals) -> None:
     up = start()
-    left = up.pids()
+    left = up.everyone()
     up.process.send_signal(word)
     assert up.process.wait(10) == 0
-    assert _gone(left)
+    assert gone(left)
 
 
 def test_a_killed_child_is_started_again_alone_and_told_once(start: Start) -> None:
@@ -121,22 +71,22 @@ def test_a_killed_child_is_started_again_alone_and_told_once(start: Start) -> No
 @pytest.mark.parametrize("how", ["kernel", "tether"])
 def test_children_die_with_a_killed_supervisor(start: Start, how: str) -> None:
     up = start(how)
-    left = [entry.pid for entry in (standing.read(up.home) or pytest.fail("unwritten")).children.values()]
+    left = [entry.pid for entry in up.told().children.values()]
     up.process.kill()
-    eventually(lambda: _gone(left))
+    eventually(lambda: gone(left))
 
 
 @pytest.mark.slow("waits out the 15 s given to a leftover and the 5 s after SIGTERM")
 def test_after_a_kill_the_next_start_waits_for_what_was_left(start: Start) -> None:
     up = start()
     (up.home.run / "first.deaf").touch()  # it won't end by itself
-    left = up.pids()[:3]
+    left = [entry.pid for entry in up.told().children.values()]
     up.process.kill()
     up.process.wait()
-    eventually(lambda: _gone(left[1:]))
+    eventually(lambda: gone(left[1:]))
     again = start(wait=False)
     eventually(again.all_ready, timeout_s=30)
-    assert _gone(left)
+    assert gone(left)
     assert again.lines("node.leftovers_found")
 
 
@@ -168,22 +118,22 @@ def test_a_stopped_child_is_hung_too(start: Start) -> None:
 def test_a_child_deaf_to_sigterm_is_killed_after_its_deadline(start: Start) -> None:
     up = start()
     (up.home.run / "second.deaf").touch()
-    left = up.pids()
+    left = up.everyone()
     up.process.terminate()
     assert up.process.wait(8) == 0
-    assert _gone(left)
+    assert gone(left)
 
 
 def test_a_second_signal_waits_for_nobody(start: Start) -> None:
     up = start()
     for name in ("first", "second", "third"):
         (up.home.run / f"{name}.deaf").touch()
-    left = up.pids()
+    left = up.everyone()
     up.process.terminate()
     eventually(lambda: up.lines("node.stopping"))
     up.process.terminate()
     assert up.process.wait(1.5) == 0  # three deadlines of 2 s were not waited for
-    assert _gone(left)
+    assert gone(left)
 
 
 def test_a_mistake_a_person_must_mend_stops_all_in_the_childs_words(start: Start, home: Home) -> None:

@@ -60,7 +60,7 @@ def guide(home: Home, now: datetime) -> Iterator[Check]:
     )
     yield Check("guide", "ok", what)
     missing = {name for each in (*loaded.sources.values(), *loaded.receivers.values()) for name in each.missing}
-    missing |= set(loaded.missing)
+    missing |= {name for names in loaded.missing.values() for name in names}
     if missing:
         what = f"Not set: {', '.join(sorted(missing))}."
         yield Check("secrets", "warn", what, f"Put each into the environment or into a 0600 file in {home.secrets}.")
