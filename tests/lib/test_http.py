@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from tests.outbox.far_end import DRIP, HANG, RESET, FarEnd, Says
 
+import nigrani
 from nigrani.lib import clock, http
 from nigrani.lib.errors import Refused, SourceError, Throttled, Unreachable, Unreadable
 
@@ -176,3 +179,10 @@ def test_a_status_means_one_kind_of_failure(status: int, kind: type[SourceError]
 )  # fmt: skip
 def test_retry_after_is_seconds_or_a_date_or_nothing(value: str, at: datetime | None) -> None:
     assert http.retry_at(http.Reply(429, {"retry-after": value}, b""), now=NOW) == at
+
+
+def test_nobody_else_calls_http_by_a_client_of_their_own() -> None:
+    own = re.compile(r"^\s*(?:import|from) (?:httpx|httpcore|requests|aiohttp|urllib\.request|http\.client)\b", re.M)
+    package = Path(nigrani.__file__).parent
+    users = {str(path.relative_to(package)) for path in package.rglob("*.py") if own.search(path.read_text("utf-8"))}
+    assert users == {"lib/http.py"}, "use nigrani.lib.http"

@@ -10,7 +10,7 @@ import msgspec
 
 from nigrani.integrations import Notice
 
-TITLE_MAX, LINE_MAX, LINES_MAX, FACTS_MAX, LINK_MAX = 300, 2000, 40, 40, 2000
+TITLE_MAX, LINE_MAX, LINES_MAX, FACTS_MAX, LABEL_MAX, VALUE_MAX, LINK_MAX = 300, 1000, 20, 20, 100, 500, 2000
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they make text read backwards
 
 
@@ -21,9 +21,9 @@ def stored(notice: Notice) -> dict[str, Any]:
         notice,
         title=_line(notice.title, TITLE_MAX),
         lines=tuple(_text(line, LINE_MAX) for line in notice.lines[:LINES_MAX]),
-        facts=tuple((_line(label, TITLE_MAX), _line(value, LINE_MAX)) for label, value in notice.facts[:FACTS_MAX]),
+        facts=tuple((_line(label, LABEL_MAX), _line(value, VALUE_MAX)) for label, value in notice.facts[:FACTS_MAX]),
         link=_line(notice.link, LINK_MAX),
-        urgency=_line(notice.urgency, TITLE_MAX),
+        urgency=_line(notice.urgency, LABEL_MAX),
     )
     kept = msgspec.to_builtins(clean)
     assert isinstance(kept, dict)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from importlib.resources import files
 
 import pytest
 from tests.outbox.far_end import HANG, RESET, FarEnd, Says
@@ -37,9 +39,8 @@ def config(far_end: FarEnd) -> ReceiverConfig:
 def test_a_notice_goes_out(far_end: FarEnd) -> None:
     assert send(config(far_end), NOTICE, key="k", timeout=LONG).answer == "true"
     [got] = far_end.got
-    assert got.json["title"] == "▲ Firing: It is down"
-    assert got.json["type"] == "failure"
-    assert got.json["message"] == "Look <at> it.\n\nUrgency: critical\nSince: 14:30\n\nhttps://n.example/1"
+    recorded = json.loads(files("nigrani.integrations.apprise").joinpath("captured", "firing.json").read_text("utf-8"))
+    assert {name: got.json[name] for name in recorded} == recorded
 
 
 @pytest.mark.parametrize("answer", [Says(500, CANARY), Says(403, CANARY), RESET])

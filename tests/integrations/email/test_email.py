@@ -7,6 +7,7 @@ import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -63,6 +64,12 @@ def test_a_mail_arrives_whole() -> None:
     )
     assert '<a href="https://nigrani.example/alerts/7">' in part(mail, "html")
     assert all(len(line) <= 998 for line in end.raw[0].split(b"\r\n"))
+
+
+def test_a_notice_is_laid_out_as_captured() -> None:
+    mail = message(config(25), NOTICE, key="k1")
+    mail.set_boundary("boundary")
+    assert bytes(mail) == files("nigrani.integrations.email").joinpath("captured", "firing.eml").read_bytes()
 
 
 def test_a_repeat_has_the_same_message_id_and_says_so() -> None:

@@ -20,6 +20,7 @@ from nigrani.integrations.slack.send import HEADER_MAX, SECTION_MAX, cut, messag
 from nigrani.lib import clock
 from nigrani.lib.errors import Refused, SourceError, Throttled, Unreachable, Unreadable
 from nigrani.lib.secret import Secret
+from schoolyard.receivers import blocks
 
 LONG = timedelta(seconds=5)
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
@@ -155,10 +156,10 @@ def test_nobody_can_be_mentioned_and_nothing_linked_by_what_others_wrote() -> No
     blocks = json.dumps(
         message(replace(NOTICE, title=hostile, lines=(hostile,), facts=((hostile, hostile),)))["blocks"][1:]
     )
-    assert "<!channel>" not in blocks
-    assert "<@U1>" not in blocks
-    assert "<https://evil" not in blocks
-    assert "&lt;!channel&gt;" in blocks
+    assert "<!channel>" not in shown
+    assert "<@U1>" not in shown
+    assert "<https://evil" not in shown
+    assert "&lt;!channel&gt;" in shown
     assert "<!channel>" not in message(replace(NOTICE, title=hostile))["text"]
 
 
@@ -180,7 +181,9 @@ _texts = st.text(alphabet=st.sampled_from("a&<>é₹😀 \n"), max_size=20).flat
 @given(_texts, st.lists(_texts, max_size=5), st.lists(st.tuples(_texts, _texts), max_size=5))
 def test_any_notice_is_within_slacks_limits(title: str, lines: list[str], facts: list[tuple[str, str]]) -> None:
     made = message(replace(NOTICE, title=title, lines=tuple(lines), facts=tuple(facts)))
+    # Two readings of Slack's limits, made apart from one another.
     assert wrong_with(json.loads(json.dumps(made))) == ""
+    assert blocks.fault(json.loads(json.dumps(made))) is None
     for block in made["blocks"]:
         assert len(block["text"]["text"].encode("utf-16-le")) // 2 <= (
             HEADER_MAX if block["type"] == "header" else SECTION_MAX

@@ -46,8 +46,9 @@ def body(notice: Notice) -> str:
 def _service(url: str, timeout: timedelta) -> Any:
     """Return an Apprise object for the address, or None if it is none."""
     apprise = import_module("apprise")  # here and not above: it loads more than everything else together
-    # Its log lines may quote the address, and the address is the secret.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    # Their log lines quote the address or its path, and the address is the secret.
+    for telltale in ("apprise", "urllib3.connectionpool"):
+        logging.getLogger(telltale).setLevel(logging.CRITICAL + 1)
     asset = apprise.AppriseAsset(
         app_id="Nigrani", app_url="", secure_logging=True, allow_templates=False, storage_mode="memory"
     )
