@@ -54,6 +54,7 @@ _LOGIN_WORDS = (
 _TEXT_WORDS = (
     (r"root certificate file .* does not exist|certificate file .* does not exist", "setting"),
     (r"invalid (sslmode|connection option|port number|integer value)|could not match", "setting"),
+    (r"error response during SSL exchange", "reset"),
     (r"SSL negotiation|expected authentication request|unexpected response from server", "protocol"),
     (r"invalid message length|lost synchronization|message type .* arrived|unsupported protocol", "protocol"),
     (r"message contents do not agree|unexpected message|out-of-order|invalid .* message|malformed", "protocol"),

@@ -192,7 +192,8 @@ RAW = [
      "It closed the connection in the middle of the body."),
     (sites.says(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"), "protocol",
      "Its compressed body can't be read."),
-    (sites.trickles(b"HTTP/1.1 200 OK\r\n\r\n", every_s=0.05), "timeout", "No answer within 400 ms: reading the answer."),
+    (sites.trickles(b"HTTP/1.1 200 OK\r\n\r\n", every_s=0.05), "timeout",
+     "No answer within 400 ms: reading the answer."),
     (sites.trickles(b"HTTP/1.1 200 OK\r\nX-Slow: ", every_s=0.05), "timeout",
      "No answer within 400 ms: reading the answer."),
 ]  # fmt: skip

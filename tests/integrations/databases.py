@@ -1,0 +1,110 @@
+"""PostgreSQL servers of a test's own, on loopback: the one we ship, and the system's where there is one."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+from tests.eventually import eventually
+from tests.integrations import sites
+
+from nigrani.lib.home import Home
+from nigrani.lib.secret import Secret
+from nigrani.node import postgres
+
+PASSWORD = "Ab!s3cret%20/:@"  # every sign that an address must quote
+
+
+def shipped() -> Path:
+    """Return the binaries of the PostgreSQL we ship, as the suite's own server runs them."""
+    return Path(postgres.command(Home.from_environment()).argv[0]).parent
+
+
+def all_binaries() -> list[Path]:
+    """Return the binaries of every PostgreSQL on this machine, ours first."""
+    return [shipped(), *sorted(Path("/usr/lib/postgresql").glob("*/bin"))]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server. `process` is the postmaster."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def dsn(self, user: str = "owner", *, password: str = PASSWORD, database: str = "erp") -> Secret:
+        """Return an address as a team would write it."""
+        return Secret(f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}")
+
+    def connect(self, user: str = "owner", *, database: str = "erp") -> psycopg.Connection[Any]:
+        """Connect as somebody, in autocommit."""
+        return psycopg.connect(self.dsn(user, database=database).reveal(), autocommit=True, connect_timeout=10)
+
+    def fill(self, user: str) -> list[psycopg.Connection[Any]]:
+        """Take every connection the role can have, and return them."""
+        held: list[psycopg.Connection[Any]] = []
+        while True:
+            try:
+                held.append(self.connect(user))
+            except psycopg.OperationalError:
+                return held
+
+    def run(self, sql: str, *, user: str = "owner", database: str = "erp") -> None:
+        """Run statements that return nothing."""
+        with self.connect(user, database=database) as connection:
+            connection.execute(sql.encode())
+
+
+@contextmanager
+def server(binaries: Path, *, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Run a server with a superuser `owner` and a database `erp`."""
+    folder = Path(tempfile.mkdtemp(prefix="nigrani-watched-"))
+    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    who: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    (folder / "password").write_text(PASSWORD)
+    if account:
+        for path in (folder, folder / "password"):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    data, port = folder / "data", sites.closed_port()
+    made = [binaries / "initdb", "-D", data, "-U", "owner", "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"]
+    subprocess.run(
+        [*made, "--no-sync", f"--pwfile={folder / 'password'}"], cwd=folder, check=True, capture_output=True, **who
+    )
+    chosen = {
+        "port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
+        "shared_buffers": "16MB", **settings,
+    }  # fmt: skip
+    options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data, *options], cwd=folder, stdout=log, stderr=log, **who
+        )
+    found = Server(port, process)
+
+    def create() -> bool:
+        found.run("CREATE DATABASE erp", database="postgres")
+        return True
+
+    try:
+        eventually(create, timeout_s=30)
+        yield found
+    finally:
+        process.send_signal(signal.SIGCONT)  # a test may have stopped it
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
