@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nigrani.guide.model import Condition, Guide, Measure, Promise
 from nigrani.lib.units import show_duration, show_value
@@ -13,6 +13,8 @@ from .values import Value
 from .verdicts import Finding
 from .windows import Merged, read
 
+_MEASURED_OVER = timedelta(hours=1)
+
 
 def item(promise: Promise) -> str:
     """Return the name under which a promise's verdict is kept: `kpi:availability`."""
@@ -20,19 +22,19 @@ def item(promise: Promise) -> str:
 
 
 def evaluate(guide: Guide, *, now: datetime) -> int:
-    """Renew the verdicts of promises, and of measures that cover rows themselves. Returns how many were written.
+    """Renew the verdicts of promises, and of every measure over the last hour. Returns how many were written.
 
     Raises SourceError when telemetry does not answer; verdicts then grow old, and cover() says so.
     """
     promises = {item(each): each for each in guide.promises.values()}
-    measures = {f"measure:{each.name}": each for each in guide.measures.values() if each.covers}
+    measures = {f"measure:{each.name}": each for each in guide.measures.values()}
     due = verdicts.due([*promises, *measures], now=now)
     chosen = [each for name, each in promises.items() if name in due]
     plain = [each for name, each in measures.items() if name in due]
     if not chosen and not plain:
         return 0
     conditions = [each.expect for each in chosen]
-    conditions += [Condition(each.name, verdicts.REFRESH * 60, above=0) for each in plain]
+    conditions += [Condition(each.name, _MEASURED_OVER, above=0) for each in plain]
     merged = read(guide, conditions, now=now)
     findings = [_finding(each, found) for each, found in zip(chosen, merged, strict=False)]
     findings += [_measured(each, found) for each, found in zip(plain, merged[len(chosen) :], strict=True)]
@@ -47,8 +49,7 @@ def show_level(condition: Condition, measure: Measure) -> str:
 
 def worst(values: Iterable[Value], condition: Condition) -> Value | None:
     """Return the value furthest on the wrong side of a promise, preferring those that are known; None without any."""
-    ordered = sorted(values, key=lambda each: (each.known != "known", _badness(each.value, condition)), reverse=False)
-    return ordered[0] if ordered else None
+    return min(values, key=lambda each: (each.known != "known", _badness(each.value, condition)), default=None)
 
 
 def _badness(value: float | None, condition: Condition) -> float:

@@ -14,7 +14,7 @@ from nigrani.lib.errors import Refused
 from nigrani.telemetry import store
 
 from . import labels as label_sets
-from .merging import MERGED, kind, number
+from .merging import MERGED, Way, kind, number
 from .standing import Standing, standings
 from .values import Value, Window, settle, window
 
@@ -69,7 +69,7 @@ def read(
 
     standing: as standings() gave it for this pass, if the caller has it already.
     """
-    standing = standing or standings(guide, now=now)
+    standing = dict(standing or standings(guide, now=now))
     asked = {(each.measure, each.over) for each in conditions if standing[each.measure].known == "known"}
     with _cache.lock:
         rows = _rows(guide, asked, standing, now)
@@ -180,7 +180,7 @@ def _ask(
     wanted: Sequence[tuple[Measure, timedelta]], standing: Mapping[str, Standing], now: datetime
 ) -> dict[tuple[str, timedelta], dict[str, _Row]]:
     """Merge in the store: one query, a part for each window and way of merging."""
-    parts: dict[tuple[timedelta, str], list[Measure]] = {}
+    parts: dict[tuple[timedelta, Way], list[Measure]] = {}
     for measure, over in wanted:
         parts.setdefault((over, kind(measure)), []).append(measure)
     if not parts:
@@ -204,7 +204,7 @@ def _ask(
     return found
 
 
-def _select(index: int, way: str) -> str:
+def _select(index: int, way: Way) -> str:
     return f"""SELECT {index} AS part, measure, labels_key, any(labels) AS label_set, sum(n) AS observed,
         min(minute) AS oldest, {MERGED[way]} FROM readings FINAL
         WHERE measure IN {{names{index}:Array(String)}} AND sql_hash IN {{marks{index}:Array(String)}}

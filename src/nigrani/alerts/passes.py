@@ -1,0 +1,218 @@
+"""One pass over every rule: what each alert becomes, written in one transaction and only where something changed.
+
+Two workers may make the same pass: a change is written only if the alert is still as it was seen, so one transition
+comes of it. Nothing is kept in memory between passes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from nigrani.guide import Guide
+from nigrani.lib.errors import SourceError
+from nigrani.measures import labels as label_sets
+from nigrani.measures import verdicts, windows
+from nigrani.measures.standing import Standing, standings
+from nigrani.measures.values import Value
+
+from . import rules
+from .judge import holds_of, judge
+from .models import Alert, Transition
+from .state import LOUD, Found, Next, Seen, step
+from .verdict import finding
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(minutes=1)  # a store that restarts makes nothing unknown
+_LOCK = 0x6E67616C  # one pass writes at a time: PostgreSQL's advisory lock
+_FIELDS = ["state", "since", "pending_since", "value", "known", "says", "read_at"]
+_FRESH = {True: timedelta(seconds=15), False: timedelta(minutes=1)}  # how old a shown value gets: not ok, ok
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one alert is to become. `before` is the row it was decided on; for an alert without a row, a new one."""
+
+    before: Alert
+    after: Next
+    found: Found
+    value: float | None
+
+    @property
+    def is_move(self) -> bool:
+        """Whether the state changes."""
+        return self.before.state != self.after.state
+
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody may have to hear of it."""
+        return self.is_move and (
+            self.after.state == "firing" or (self.after.state == "ok" and self.before.state in LOUD)
+        )
+
+
+def evaluate(guide: Guide, *, now: datetime) -> int:
+    """Judge every alert of the guide at `now`. Returns how many changed their state.
+
+    Raises SourceError when telemetry does not answer; if it has not for longer than GRACE, what is not firing has
+    become unknown by then.
+    """
+    known = rules.follow(guide, now=now)
+    lost: SourceError | None = None
+    standing = standings(guide, now=now)
+    declared = list(guide.alerts.values())
+    try:
+        merged = windows.read(guide, [each.when for each in declared], now=now, standing=standing)
+    except SourceError as error:
+        last = max((rule.evaluated_at for rule in known.values() if rule.evaluated_at), default=None)
+        if last is not None and timedelta() <= now - last < GRACE:
+            raise
+        lost = error
+        dark = {name: _lost(each) for name, each in standing.items()}
+        merged = windows.read(guide, [each.when for each in declared], now=now, standing=dark)
+    passes = [
+        rules.Pass(each, known[each.name], found, rules.unsettled(known[each.name], each, now=now))
+        for each, found in zip(declared, merged, strict=True)
+    ]
+    moved = _write([each for each in passes if not each.is_late(now)], now)
+    if lost is not None:
+        raise lost
+    return moved
+
+
+def _lost(standing: Standing) -> Standing:
+    if standing.known != "known":
+        return standing
+    return Standing("unknown", "telemetry does not answer", standing.sql_hash, standing.version)
+
+
+def _write(passes: list[rules.Pass], now: datetime) -> int:
+    rows = _rows(passes)
+    changes = [change for each in passes for change in _changes(each, rows.get(each.rule.pk, {}), now)]
+    changes += _left(now)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        moved = _apply(changes, now)
+        rules.evaluated(passes, now=now)
+        loud = _loud_rules(passes)
+        verdicts.keep((finding(each, is_loud=each.rule.pk in loud) for each in passes), now=now)
+    for change in moved:
+        action = f"alert.{change.after.state}"
+        log.info(
+            "%s: %s", change.before.key, change.after.because, extra={"action": action, "alert": change.before.key}
+        )
+    return len(moved)
+
+
+def _rows(passes: Iterable[rules.Pass]) -> dict[int, dict[str, Alert]]:
+    """Return the rows a pass needs, by rule and label key: all that are not ok, and those whose condition holds."""
+    passes = list(passes)
+    keys = [
+        rules.alert_key(each.rule.name, key)
+        for each in passes
+        for key, value in each.merged.values.items()
+        if value.value is not None and each.declared.when.holds(value.value)
+    ]
+    found: dict[int, dict[str, Alert]] = {}
+    wanted = ~Q(state="ok") | Q(labels={}) | Q(key__in=keys)
+    for row in Alert.objects.filter(wanted, rule__in=[each.rule.pk for each in passes]).order_by("id"):
+        found.setdefault(row.rule_id, {})[label_sets.key(row.labels)] = row
+    return found
+
+
+def _changes(each: rules.Pass, rows: Mapping[str, Alert], now: datetime) -> Iterator[Change]:
+    """Yield what is to be written about one rule's alerts."""
+    by = each.merged.measure.by
+    for key, row in rows.items():
+        if not _belongs(each, row):
+            if row.state != "ok":
+                yield _closed(row, "The rule no longer has this label set.", now)
+            continue
+        yield from _change(each, row, each.merged.of(key, row.labels), now)
+    for key, value in each.merged.values.items():
+        if key not in rows:
+            first = "ok" if by else "unknown"
+            row = Alert(
+                rule=each.rule, labels=dict(value.labels), key=rules.alert_key(each.rule.name, key), state=first,
+                since=now, read_at=now,
+            )  # fmt: skip
+            yield from _change(each, row, value, now)
+
+
+def _belongs(each: rules.Pass, row: Alert) -> bool:
+    return set(row.labels) == set(each.merged.measure.by) and label_sets.matches(row.labels, each.declared.when.only)
+
+
+def _change(each: rules.Pass, row: Alert, value: Value, now: datetime) -> Iterator[Change]:
+    found = each.turned_back or judge(each.declared, each.merged.measure, value)
+    seen = Seen(row.state, row.since, row.pending_since, each.rule.evaluated_at)  # type: ignore[arg-type]  # its choices
+    after = step(seen, found, holds_of(each.declared), now=now)
+    number = value.value if found.known == "known" else None
+    change = Change(row, after, found, number)
+    is_new = row.pk is None and not each.merged.measure.by
+    is_known_otherwise = row.pk is not None and row.known != found.known
+    is_held_otherwise = row.pending_since != after.pending_since
+    is_stale = row.pk is not None and row.value != number and not (
+        timedelta() <= now - row.read_at < _FRESH[row.state != "ok"]
+    )  # fmt: skip
+    if is_new or change.is_move or is_known_otherwise or is_held_otherwise or is_stale:
+        yield change
+
+
+def _left(now: datetime) -> list[Change]:
+    """Close the alerts of rules that are no longer in the guide."""
+    open_still = Alert.objects.filter(rule__gone_at__isnull=False).exclude(state="ok").order_by("id")
+    return [_closed(row, "The rule left the guide.", now) for row in open_still]
+
+
+def _closed(row: Alert, because: str, now: datetime) -> Change:
+    says = because.rstrip(".")
+    return Change(row, Next("ok", now, None, because), Found("unknown", False, False, says), None)
+
+
+def _apply(changes: list[Change], now: datetime) -> list[Change]:
+    """Write the changes whose alert is still as it was seen. Returns those that moved."""
+    if not changes:
+        return []
+    Alert.objects.bulk_create(
+        [change.before for change in changes if change.before.pk is None], ignore_conflicts=True, batch_size=500
+    )
+    chosen = {change.before.key: change for change in changes}
+    written, told, moved = [], [], []
+    for row in Alert.objects.select_for_update().filter(key__in=chosen).order_by("id"):
+        change = chosen[row.key]
+        if (row.state, row.since) != (change.before.state, change.before.since):
+            continue  # another worker moved it first, and has told the story
+        old, after = row.state, change.after
+        row.state, row.since, row.pending_since = after.state, after.since, after.pending_since
+        row.value, row.known, row.says, row.read_at = change.value, change.found.known, change.found.says, now
+        written.append(row)
+        if change.is_move:
+            moved.append(change)
+            told.append(
+                Transition(
+                    alert=row,
+                    old=old,
+                    new=after.state,
+                    at=now,
+                    because=after.because,
+                    value=change.value,
+                    known=change.found.known,
+                    awaits=change.is_told,
+                )
+            )
+    Alert.objects.bulk_update(written, _FIELDS, batch_size=500)
+    Transition.objects.bulk_create(told, batch_size=500)
+    return moved
+
+
+def _loud_rules(passes: Iterable[rules.Pass]) -> set[int]:
+    asked = [each.rule.pk for each in passes]
+    return set(Alert.objects.filter(rule__in=asked, state__in=LOUD).values_list("rule_id", flat=True))
