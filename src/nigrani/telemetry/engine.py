@@ -29,6 +29,7 @@ _DEFAULTS = {
     "result_overflow_mode": "throw",
     "max_threads": "2",
     "max_partitions_per_insert_block": "1000",
+    "implicit_select": "0",  # a terminal's convenience: "nonsense" would mean SELECT nonsense
 }
 
 

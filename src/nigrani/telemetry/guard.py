@@ -8,6 +8,7 @@ of ours reads differently from the engine. The boundary is what `store.guarded` 
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
 import sqlglot
@@ -44,10 +45,10 @@ def inspect(sql: str) -> Inspected:
         raise NigraniError("Only SELECT is allowed in a guide's SQL.", f"This is {query.key.upper()}.")
     _refuse_clauses(query)
     _refuse_functions(query)
-    columns = tuple(query.named_selects)
     if query.is_star:
         raise NigraniError("A guide's SQL names its columns.", "Write them out instead of *.")
-    if "" in columns:
+    columns = tuple(each.alias or (each.name if isinstance(each, exp.Column) else "") for each in query.selects)
+    if "" in columns or not columns:
         raise NigraniError("Every output column needs a name.", "Write: count() AS n")
     if double := {name for name in columns if columns.count(name) > 1}:
         raise NigraniError(f"The output column {min(double)} is given twice.")
@@ -58,6 +59,9 @@ def _parse(sql: str) -> exp.Expression:
     try:
         statements = [each for each in sqlglot.parse(sql, dialect="clickhouse") if each is not None]
     except (SqlglotError, RecursionError) as error:
+        first = re.match(r"\s*([A-Za-z]+)", sql)
+        if first and first[1].upper() not in ("SELECT", "WITH"):
+            raise NigraniError("Only SELECT is allowed in a guide's SQL.", f"This is {first[1].upper()}.") from None
         place = getattr(error, "errors", None)
         where = f" (line {place[0]['line']}, column {place[0]['col']})" if place and place[0].get("line") else ""
         said = place[0]["description"] if place else "it is nested too deeply"

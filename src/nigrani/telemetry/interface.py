@@ -9,6 +9,7 @@ import hmac
 import logging
 import re
 import socketserver
+import sys
 import uuid
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +27,7 @@ from .engine import Engine, Failed, Result
 
 log = logging.getLogger(__name__)
 
+DATABASE = "nigrani"  # where a request that names none is served
 BODY_MAX = 128 * 2**20
 _TRANSPORT = frozenset({
     "query", "database", "default_format", "query_id", "session_id", "session_timeout", "session_check", "user",
@@ -75,7 +77,7 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Log what ended a connection; the next one is not touched by it."""
-        log.error("A connection failed.", exc_info=True, extra={"action": "telemetry.connection_failed"})
+        log.error("A connection failed.", exc_info=sys.exc_info(), extra={"action": "telemetry.connection_failed"})
 
     def admits(self, user: str, password: str) -> bool:
         """Whether these are the credentials, compared in constant time."""
@@ -136,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         settings = {k: v for k, v in asked.items() if k not in _TRANSPORT and not k.startswith("param_")}
         if reads_only and settings.get("readonly", "0") == "0":
             settings["readonly"] = "2"
-        database = asked.get("database") or self.headers.get("X-ClickHouse-Database") or ""
+        database = asked.get("database") or self.headers.get("X-ClickHouse-Database") or DATABASE
         raw = asked["query"].encode() + (b"\n" + body if body else b"") if asked.get("query") else body
         if insert := statement.split_insert(raw):
             return engine.insert(insert, settings=settings, database=database), ""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nigrani.telemetry.server")
 
-USER = DATABASE = "nigrani"
+USER = "nigrani"
 _MEMORY_MAX = 400 * 2**20
 _STOP_S = 5.0
 _START_S = 60.0
@@ -82,6 +82,8 @@ def serve(home: Home) -> None:
     from .engine import Engine  # loading the engine takes a second and threads: not before the folder is ours
 
     engine = Engine(home.telemetry / "data", {"config-file": str(_CONFIG), "max_server_memory_usage": str(_MEMORY_MAX)})
+    from .interface import DATABASE
+
     engine.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}", "TSV", params={}, settings={}, database="")
     server = _listen(home, engine)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 3600}, daemon=True)

@@ -125,7 +125,12 @@ class Store:
 
     def insert_lines(self, table: str, lines: bytes, *, token: str | None = None) -> None:
         """Store JSON lines, all or none. Raises as `insert`; a table not made yet is Unreachable: it will be."""
-        settings = {"date_time_input_format": "best_effort", "input_format_null_as_default": 0}
+        settings: dict[str, Any] = {
+            "date_time_input_format": "best_effort",
+            "input_format_null_as_default": 0,
+            "input_format_skip_unknown_fields": 0,
+            "max_partitions_per_insert_block": 1000,
+        }
         if token:
             settings["insert_deduplication_token"] = token
         try:
@@ -160,7 +165,7 @@ class Store:
             self._raise(error)
 
     def _query(self, sql: str, params: Mapping[str, Any], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-        bound = {name: _bind(name, kind.strip(), params) for name, kind in _PLACEHOLDER.findall(sql)}
+        bound = _bound(sql, params)
         try:
             answer = self._connected().query(sql, parameters=bound or None, settings=dict(settings))
         except ClientError as error:
@@ -212,6 +217,15 @@ def _connect(address: Address, *, database: str) -> Any:
         tz_mode="aware",
         pool_mgr=get_pool_manager(maxsize=16),  # ours: a proxy in the environment is not for the store
     )
+
+
+def _bound(sql: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that the SQL asks for; what it does not ask for is left out."""
+    kinds: dict[str, str] = {}
+    for name, kind in _PLACEHOLDER.findall(sql):
+        if kinds.setdefault(name, kind.strip()) != kind.strip():
+            raise Refused(f"The SQL asks for {{{name}}} as {kinds[name]} and as {kind}.", "Write one type throughout.")
+    return {name: _bind(name, kind, params) for name, kind in kinds.items()}
 
 
 def _bind(name: str, kind: str, params: Mapping[str, Any]) -> Any:
