@@ -164,6 +164,19 @@ def test_resolved_never_overtakes_firing_but_another_alert_does(slack: SlackEnd)
     assert titles(slack) == ["down", "other", "down", "up again"]
 
 
+def test_a_message_that_fails_while_others_arrive_keeps_its_own_pace(slack: SlackEnd) -> None:
+    poison = Says(504, "")
+    slack.judge = lambda got: poison if "poison" in got.body.decode() else Says()  # type: ignore[method-assign]
+    guide = guide_of(receiver("alerts", slack.url))
+    for key in ("first", "poison"):
+        enqueue(key, thread=key)
+        actions.deliver_due(guide, now=NOW, patience=None)
+    for number in range(5):
+        enqueue(f"m{number}", thread=str(number))
+        actions.deliver_due(guide, now=NOW, patience=None)
+    assert titles(slack) == ["first", "poison", "m0", "poison", "m1", "m2", "m3", "m4"]
+
+
 def test_without_a_thread_a_receiver_gets_its_messages_in_order(slack: SlackEnd) -> None:
     slack.script.append(Says(500, ""))
     guide = guide_of(receiver("alerts", slack.url))

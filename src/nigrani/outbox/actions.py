@@ -17,7 +17,7 @@ from nigrani.lib.errors import NigraniError, SourceError
 
 from . import notices, queries, state, tries
 from .lanes import Lanes
-from .models import Message
+from .models import Attempt, Message
 
 log = logging.getLogger(__name__)
 
@@ -156,4 +156,13 @@ def _tell_of_change(name: str, made: tries.Try, outcome: state.Outcome, *, now: 
         log.warning("Messages to %s fail.", name, extra={"action": "outbox.receiver_lost", "outcome": outcome})
     if outcome == "sent" and not was_well:
         log.info("Messages to %s arrive again.", name, extra={"action": "outbox.receiver_back"})
-        Message.objects.filter(receiver=name, state="queued", next_at__gt=now).update(next_at=now)
+        _release(name, made, now=now)
+
+
+def _release(name: str, made: tries.Try, *, now: datetime) -> None:
+    """Make due what failed in this outage only. What had failed while others arrived is to blame itself: it keeps its
+    own pace, or every success would bring another copy of it."""
+    last_arrival = queries.last_sent_before(name, made.attempt)
+    older = Attempt.objects.filter(message=OuterRef("pk"), id__lt=last_arrival)
+    waiting = Message.objects.filter(~Exists(older), receiver=name, state="queued", next_at__gt=now)
+    waiting.update(next_at=now)

@@ -129,6 +129,12 @@ def outcome_before(receiver: str, attempt: Attempt) -> str | None:
     return earlier.order_by("-id").values_list("outcome", flat=True).first()
 
 
+def last_sent_before(receiver: str, attempt: Attempt) -> int:
+    """Return the id of the receiver's last accepted try before this one; 0 if there was none."""
+    earlier = Attempt.objects.filter(receiver=receiver, id__lt=attempt.pk, outcome="sent")
+    return earlier.order_by("-id").values_list("id", flat=True).first() or 0
+
+
 def _latest(names: Iterable[str]) -> dict[str, Attempt]:
     """Return each receiver's last try that ended."""
     ended = Attempt.objects.filter(receiver__in=list(names)).exclude(outcome="")

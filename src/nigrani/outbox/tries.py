@@ -62,12 +62,12 @@ def call(receiver: Receiver, message: Message) -> Receipt | SourceError:
 
     The sender runs in a thread that is left behind if it hangs: what it may still do is why this is uncertain.
     """
-    sender = integrations.find(receiver.kind).sender
-    notice = notices.loaded(message.notice, repeat=message.possible_repeat)
     answers: queue.SimpleQueue[Receipt | SourceError] = queue.SimpleQueue()
 
     def send() -> None:
         try:
+            sender = integrations.find(receiver.kind).sender
+            notice = notices.loaded(message.notice, repeat=message.possible_repeat)
             answers.put(sender.send(receiver.config, notice, key=message.key, timeout=TIMEOUT))
         except SourceError as error:
             answers.put(error)

@@ -47,7 +47,7 @@ class MailEnd:
         if answer.startswith("2"):
             content = cast(bytes, envelope.content)
             self.raw.append(content)
-            self.mails.append(cast(EmailMessage, message_from_bytes(content, policy=policy.default)))
+            self.mails.append(message_from_bytes(content, policy=policy.default))
         return answer
 
 

@@ -153,7 +153,7 @@ def test_a_wrong_token_and_a_wrong_channel_are_refused(slack: SlackEnd) -> None:
 
 def test_nobody_can_be_mentioned_and_nothing_linked_by_what_others_wrote() -> None:
     hostile = "<!channel> <@U1> <https://evil.example|click> & `x`"
-    blocks = json.dumps(
+    shown = json.dumps(
         message(replace(NOTICE, title=hostile, lines=(hostile,), facts=((hostile, hostile),)))["blocks"][1:]
     )
     assert "<!channel>" not in shown
