@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from nigrani.guide import load
+from nigrani.lib.errors import GuideError
+
 from . import books
+from .vocab import VOCABULARY
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,14 @@ MISTAKES = [
     Mistake("unknown label", "only: {probe: [login]}", "only: {prob: [login]}", (
         ("{prob", "'only' of 'when' of the alert 'site-down' has 'prob', which is no label of the measure (nearest: probe)."),
     )),
+    Mistake("a probe that is not there", "only: {probe: [login]}", "only: {probe: [logn]}", (
+        ("{probe: [logn]}", "'only' of 'when' of the alert 'site-down' names the probe 'logn', which no source of the measure has (nearest: login)."),
+    )),
     Mistake("a ratio without its unit", "below: 95%", "below: 95", (
-        ("95,", "'below' of 'when' of the alert 'site-down' is held against 'site_up', which is in ratio: write a ratio such as 95% or 0.95, not '95'."),
+        ("95,", "'below' of 'when' of the alert 'site-down' is held against 'site_up' (unit: ratio): write a ratio such as 95% or 0.95, not '95'."),
     )),
     Mistake("milliseconds without a unit", "above: 2s", "above: 2000", (
-        ("2000", "'above' of 'when' of the alert 'site-slow' is held against 'first_byte', which is in ms: write a duration such as 500ms, not '2000'."),
+        ("2000", "'above' of 'when' of the alert 'site-slow' is held against 'first_byte' (unit: ms): write a duration such as 500ms, not '2000'."),
     )),
     Mistake("both sides", "below: 95%", "below: 95%, above: 5%", (
         ("{measure: site_up", "'when' of the alert 'site-down' has both above and below; write exactly one."),
@@ -312,8 +319,8 @@ def test_a_folder_that_is_not_there_or_holds_nothing(tmp_path: Path) -> None:
     assert books.problems(tmp_path, {})[0] == f"{tmp_path}/guide:1:1: The guide's folder holds no .yaml file."
     (tmp_path / "guide").rmdir()
     (tmp_path / "guide").write_text("a file")
-    with pytest.raises(Exception, match="The guide's folder can't be read: Not a directory"):
-        books.load(tmp_path / "guide", vocabulary=books.VOCABULARY, vault=books.vault(tmp_path, {}))
+    with pytest.raises(GuideError, match="The guide's folder can't be read: Not a directory"):
+        load(tmp_path / "guide", vocabulary=VOCABULARY, vault=books.vault(tmp_path, {}))
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_two_addresses_and_a_channel_are_enough(guide: Guide) -> None:
 
 
 def test_it_covers_the_rows_of_the_trunk(guide: Guide) -> None:
-    items = [*guide.alerts.values(), *guide.promises.values(), *guide.measures.values()]
+    items: list[Any] = [*guide.alerts.values(), *guide.promises.values(), *guide.measures.values()]
     covered = {cover.row for item in items for cover in item.covers}
     assert covered >= {"A01", "A02", "H04", "K01", "C04", "C06", "C07", "M3"}
     assert len(guide.rows) == 93
@@ -172,7 +172,7 @@ def percentile(digest: str, *, index: int) -> float:
 def test_response_times_are_kept_as_digests_that_merge(
     guide: Guide, telemetry: str, measure: str, source: str, name: str, column: str
 ) -> None:
-    slow = [probe(name, second, source=source, **{column: 100.0 + second}) for second in range(50)]
+    slow = [{**probe(name, second, source=source), column: 100.0 + second} for second in range(50)]
     stored([*slow, probe(name, 55, source=source), probe(name, 56, source=source, up=0)])
     [row] = computed(guide, measure)
     assert row["n"] == 50

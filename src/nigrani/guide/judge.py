@@ -15,7 +15,7 @@ from .fields import Places
 from .levels import Level, level
 from .model import Where
 from .parser import is_read
-from .reader import Problems, capital, clip
+from .reader import Entries, Problems, capital, clip
 from .shapes import LABEL, AlertShape, CheckShape, ClearShape, ExampleShape, KpiShape, MeasureShape
 
 Shapes = Mapping[str, Mapping[str, Any]]
@@ -77,15 +77,30 @@ def _measure(name: Any, shapes: Shapes) -> MeasureShape | None:
     return found if found is not None and is_read(found.unit) else None
 
 
-def _only(only: Any, measure: MeasureShape | None, at: Places, label: str, problems: Problems) -> None:
+def _only(only: Any, name: Any, at: Places, *, shapes: Shapes, label: str, problems: Problems) -> None:
+    measure = _measure(name, shapes)
     if measure is None or not is_read(only, measure.by):
         return
-    for each in only:
+    for each, values in only.items():
         if each not in measure.by:
-            problems.add(
-                at["only"], f"'only' of {label} has '{clip(each)}', which is no label of the measure",
-                wrote=each, names=measure.by,
-            )  # fmt: skip
+            sentence = f"'only' of {label} has '{clip(each)}', which is no label of the measure"
+            problems.add(at["only"], sentence, wrote=each, names=measure.by)
+        elif each == "probe":
+            _probes(values, measure, at["only"], shapes=shapes, label=label, problems=problems)
+
+
+def _probes(
+    values: tuple[str, ...], measure: MeasureShape, where: Where, *, shapes: Shapes, label: str, problems: Problems
+) -> None:
+    sources = [shapes["sources"].get(name) for name in measure.needs] if is_read(measure.needs) else []
+    tables = [getattr(source, "probes", None) for source in sources]
+    if not tables or not all(isinstance(table, Entries) for table in tables):
+        return
+    names = {key.text for table in tables if isinstance(table, Entries) for key, _ in table.pairs}
+    for value in values:
+        if value not in names:
+            sentence = f"'only' of {label} names the probe '{clip(value)}', which no source of the measure has"
+            problems.add(where, sentence, wrote=value, names=names)
 
 
 def _least(min_n: Any, where: Where, label: str, problems: Problems) -> None:
@@ -106,7 +121,7 @@ def _alert(alert: AlertShape, label: str, shapes: Shapes, problems: Problems) ->
         inner = f"'when' of {label}"
         measure = _measure(when.measure, shapes)
         held = _level(when, when.measure, shapes, inner, problems)
-        _only(when.only, measure, when.at, inner, problems)
+        _only(when.only, when.measure, when.at, shapes=shapes, label=inner, problems=problems)
         _least(when.min_n, when.at["min_n"], inner, problems)
         if is_read(alert.clear) and alert.clear is not None and held is not None and measure is not None:
             _clear(alert.clear, held, when.measure, shapes, label=label, problems=problems)
@@ -154,16 +169,14 @@ def _fires(example: ExampleShape, measure: MeasureShape, label: str, problems: P
 
 
 def _kpi(kpi: KpiShape, label: str, shapes: Shapes, problems: Problems) -> None:
-    measure = _measure(kpi.measure, shapes)
-    _only(kpi.only, measure, kpi.at, label, problems)
+    _only(kpi.only, kpi.measure, kpi.at, shapes=shapes, label=label, problems=problems)
     _least(kpi.min_n, kpi.at["min_n"], label, problems)
     if is_read(kpi.objective):
         _level(kpi.objective, kpi.measure, shapes, f"'objective' of {label}", problems)
 
 
 def _check(check: CheckShape, label: str, shapes: Shapes, problems: Problems) -> None:
-    measure = _measure(check.measure, shapes)
-    _only(check.only, measure, check.at, label, problems)
+    _only(check.only, check.measure, check.at, shapes=shapes, label=label, problems=problems)
     _least(check.min_n, check.at["min_n"], label, problems)
     if is_read(check.expect):
         _level(check.expect, check.measure, shapes, f"'expect' of {label}", problems)

@@ -84,7 +84,7 @@ def level(
         way = WAYS[unit]
         problems.add(
             written.where,
-            f"'{side}' of {label} is held against '{measure}', which is in {unit}: "
+            f"'{side}' of {label} is held against '{measure}' (unit: {unit}): "
             f"write {way.noun} such as {way.example}, not '{clip(written.text)}'",
         )
         return None
