@@ -32,12 +32,12 @@ def measure(name: str, sql: str, **changes: Any) -> Measure:
     return Measure(name=name, sql=sql, tables=guard.inspect(sql).tables, **known)
 
 
-def share(**changes: Any) -> Measure:
-    return measure("share", SHARE, **{"unit": "ratio", "combine": "ratio", "by": ("probe",)} | changes)
+def share(sql: str = SHARE, **changes: Any) -> Measure:
+    return measure("share", sql, **{"unit": "ratio", "combine": "ratio", "by": ("probe",)} | changes)
 
 
-def failed(**changes: Any) -> Measure:
-    return measure("failed", FAILED, **changes)
+def failed(sql: str = FAILED, **changes: Any) -> Measure:
+    return measure("failed", sql, **changes)
 
 
 def source(name: str = "website", **changes: Any) -> Source:

@@ -1,0 +1,206 @@
+"""Every change that matters gets a fate for every receiver, with its reason; nothing is silent, nothing told twice."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.measures.making import HERE, MINUTE, T0, alert, guide, share
+
+from nigrani.access.models import LedgerLine
+from nigrani.alerts import actions, queries
+from nigrani.alerts.models import Alert, Fate, Rule, Transition
+from nigrani.guide import Guide, Receiver, Runbook
+from nigrani.lib.errors import NigraniError
+from nigrani.outbox.models import Message
+
+pytestmark = pytest.mark.django_db
+
+MAIL = Receiver("mail", "email", "Mail to the lead", None, (), HERE)
+SLACK = Receiver("slack", "slack", "#alerts", None, ("SLACK_WEBHOOK_URL",), HERE)
+
+
+def made(*, starts: str = "live", **changes: Any) -> Guide:
+    runbook = Runbook("down", "The system is down", ("Open the login page.", "Look at the host."), HERE)
+    rule = alert(starts=starts, runbook="down")
+    return guide(measures=[share()], alerts=[rule], **({"runbooks": {"down": runbook}} | changes))
+
+
+def change(
+    old: str, new: str, *, after: timedelta = timedelta(), because: str = "0 % over 1 min is below 95 %."
+) -> Any:
+    rule, _ = Rule.objects.get_or_create(name="down", defaults={"phase": "live", "since": T0})
+    row, _ = Alert.objects.get_or_create(
+        key="down{probe=login}",
+        defaults={"rule": rule, "labels": {"probe": "login"}, "since": T0, "read_at": T0, "state": "ok"},
+    )
+    return Transition.objects.create(
+        alert=row, old=old, new=new, at=T0 + after, because=because, value=0, known="known", awaits=True
+    )
+
+
+def tell(of: Guide, after: timedelta = timedelta()) -> list[tuple[str, str, str]]:
+    actions.dispatch(of, now=T0 + after)
+    return list(Fate.objects.order_by("id").values_list("receiver", "fate", "because"))
+
+
+def test_a_live_rule_queues_a_message_that_says_what_to_do() -> None:
+    change("ok", "firing")
+    assert tell(made()) == [("mail", "queued", "It fires; Mail to the lead is told.")]
+    message = Message.objects.get()
+    assert message.key == f"transition:{Transition.objects.get().pk}:mail"
+    assert message.notice["title"] == "[critical] System Down — login"
+    assert message.notice["lines"] == [
+        "Nobody can log in. 0 % over 1 min is below 95 %.",
+        "Since 15:30:00 IST on 1 Mar 2026.",
+        "To do: Investigate immediately.",
+        "Owner: The lead.",
+        "Runbook “The system is down”, step 1: Open the login page.",
+    ]
+    assert message.notice["link"].endswith(f"/alerts/{Alert.objects.get().pk}")
+
+
+def test_deciding_again_changes_nothing() -> None:
+    change("ok", "firing")
+    tell(made())
+    assert actions.dispatch(made(), now=T0 + MINUTE) == 0
+    assert (Fate.objects.count(), Message.objects.count()) == (1, 1)
+
+
+def test_the_end_is_told_to_whoever_was_told_of_the_beginning() -> None:
+    change("ok", "firing")
+    tell(made())
+    change("recovering", "ok", after=5 * MINUTE, because="100 % over 1 min is not below 95 %.")
+    elsewhere = made(receivers=[MAIL, Receiver("new", "email", "New", None, (), HERE)])
+    assert tell(elsewhere, 5 * MINUTE)[1:] == [
+        ("mail", "queued", "Mail to the lead was told that it fires."),
+        ("new", "not_sent", "The firing message was not sent, so there is nothing to take back."),
+    ]
+    notice = Message.objects.latest("id").notice
+    assert notice["title"] == "[resolved] System Down — login"
+    assert notice["lines"] == [
+        "100 % over 1 min is not below 95 %.", "It fired from 15:30:00 IST on 1 Mar 2026 for 5 min.",
+    ]  # fmt: skip
+    assert len(set(Message.objects.values_list("thread", flat=True))) == 1
+
+
+def test_in_shadow_it_records_what_it_would_have_sent() -> None:
+    change("ok", "firing")
+    Rule.objects.update(phase="shadow")
+    assert tell(made()) == [("mail", "not_sent", "In shadow: would have sent to Mail to the lead.")]
+    change("firing", "ok")
+    assert tell(made())[1][1:] == ("not_sent", "In shadow: would have sent to Mail to the lead.")
+    assert not Message.objects.exists()
+
+
+def test_a_receiver_that_is_not_set_up_says_what_is_missing() -> None:
+    change("ok", "firing")
+    of = made(receivers=[SLACK, MAIL])
+    assert tell(of) == [
+        ("slack", "not_sent", "The receiver #alerts is not set up: SLACK_WEBHOOK_URL is missing."),
+        ("mail", "queued", "It fires; Mail to the lead is told."),
+    ]
+    change("firing", "ok")
+    assert [fate for _, fate, _ in tell(of)[2:]] == ["not_sent", "queued"]
+
+
+def test_an_owner_without_a_receiver_leaves_a_fate_nonetheless() -> None:
+    change("ok", "firing")
+    assert tell(made(receivers=[])) == [("", "not_sent", "The owner lead has no receiver.")]
+
+
+def test_an_alert_that_comes_back_before_it_was_over_is_not_told_twice() -> None:
+    change("ok", "firing")
+    tell(made())
+    change("recovering", "firing", after=MINUTE)
+    [_, again] = tell(made(), MINUTE)
+    assert again == (
+        "mail", "not_sent", "It never stopped firing for Mail to the lead: the message of 10:00 UTC stands.",
+    )  # fmt: skip
+    change("firing", "ok", after=2 * MINUTE)
+    change("ok", "firing", after=3 * MINUTE)
+    assert [fate for _, fate, _ in tell(made(), 3 * MINUTE)[2:]] == ["queued", "queued"]
+
+
+def test_one_that_comes_back_after_a_promotion_is_told() -> None:
+    change("ok", "firing")
+    Rule.objects.update(phase="shadow")
+    tell(made())
+    actions.promote("down", by="asha@example.in", now=T0)
+    change("recovering", "firing")
+    assert tell(made())[1][1] == "queued"
+
+
+def test_a_message_that_never_arrived_is_not_taken_back() -> None:
+    change("ok", "firing")
+    tell(made())
+    Message.objects.update(state="given_up", next_at=None)
+    change("firing", "ok")
+    assert tell(made())[1][2] == "The firing message was never delivered, so there is nothing to take back."
+
+
+def test_a_rule_that_left_the_guide_tells_whom_it_had_told() -> None:
+    change("ok", "firing")
+    tell(made())
+    Rule.objects.update(gone_at=T0)
+    change("firing", "ok", because="The rule left the guide.")
+    gone = guide()
+    assert tell(gone)[1][:2] == ("mail", "queued")
+    assert Message.objects.latest("id").notice["title"] == "[resolved] down{probe=login}"
+
+
+def test_many_are_told_in_batches() -> None:
+    for _ in range(450):
+        change("ok", "firing")
+    assert actions.dispatch(made(), now=T0) == 450
+
+
+def test_a_message_that_can_not_be_worded_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    odd = change("ok", "firing")
+    Alert.objects.filter(pk=odd.alert_id).update(labels={"probe": 5}, key="odd")
+    change("ok", "firing")
+    with caplog.at_level(logging.ERROR):
+        found = tell(made())
+    assert found == [
+        ("mail", "not_sent", "The message could not be worded; see the log."),
+        ("mail", "queued", "It fires; Mail to the lead is told."),
+    ]
+    assert "can't be worded" in caplog.text
+
+
+def test_promoting_and_demoting_leave_lines_in_the_ledger() -> None:
+    Rule.objects.create(name="down", phase="shadow", since=T0)
+    actions.promote("down", by="asha@example.in", now=T0 + MINUTE)
+    actions.promote("down", by="asha@example.in", now=T0 + 2 * MINUTE)
+    rule = Rule.objects.get()
+    assert (rule.phase, rule.since, rule.promoted_by) == ("live", T0 + MINUTE, "asha@example.in")
+    actions.demote("down", by="asha@example.in", now=T0 + 3 * MINUTE)
+    lines = LedgerLine.objects.order_by("seq").values_list("action", "what", "by")
+    assert list(lines) == [
+        ("alert.promoted", "rule down", "asha@example.in"), ("alert.demoted", "rule down", "asha@example.in"),
+    ]  # fmt: skip
+    with pytest.raises(NigraniError, match="There is no rule 'up'"):
+        actions.promote("up", by="asha@example.in", now=T0)
+
+
+def test_pages_show_each_decision_with_its_reason() -> None:
+    first = change("ok", "firing")
+    of = made(receivers=[SLACK, MAIL])
+    tell(of)
+    [shown] = queries.transitions(alert_id=first.alert_id)
+    assert [(each.receiver, each.word) for each in shown.fates] == [("slack", "not sent"), ("mail", "waiting")]
+    assert [each.reason for each in queries.decisions(receiver="mail")] == ["It was not tried yet."]
+    [view] = queries.rules(of)
+    assert (view.name, view.phase, view.level, view.counts) == ("down", "live", "below 95 %", {"ok": 1})
+
+
+def test_alerts_come_worst_first() -> None:
+    rule = Rule.objects.create(name="down", phase="live", since=T0)
+    for number, state in enumerate(["ok", "unknown", "firing", "pending", "recovering"]):
+        Alert.objects.create(rule=rule, key=f"a{number}", state=state, since=T0, read_at=T0)
+    of = made()
+    assert [view.state for view in queries.alerts(of)] == ["firing", "recovering", "pending", "unknown", "ok"]
+    assert len(queries.alerts(of, open_only=True)) == 3
+    assert queries.firing_count() == 2

@@ -1,0 +1,234 @@
+"""Whole passes on both stores: facts come in, alerts change once, and only what changed is written."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from tests.measures.making import MINUTE, T0, alert, answered, failed, guide, probe, put, share, source
+
+from nigrani.alerts import actions, queries
+from nigrani.alerts.models import Alert, Fate, Rule, Transition
+from nigrani.guide import Clear, Condition, Guide
+from nigrani.lib.errors import Unreachable
+from nigrani.measures import readings
+from nigrani.measures.models import Verdict
+from nigrani.outbox.models import Message
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("telemetry")]
+
+SECOND = timedelta(seconds=1)
+DOWN = alert()
+MANY = alert("many", when=Condition("failed", 2 * MINUTE, above=3), hold=timedelta(), urgency="high")
+
+
+def turn(of: Guide, at: datetime, *, dark: bool = False) -> int:
+    if not dark:
+        answered(at)
+    readings.compute(of, now=at)
+    return actions.evaluate(of, now=at)
+
+
+def story(key: str) -> list[tuple[str, str]]:
+    rows = Transition.objects.filter(alert__key=key).order_by("id")
+    return [(row.old, row.new) for row in rows]
+
+
+def test_a_fault_fires_and_its_end_resolves() -> None:
+    of = guide(measures=[share()], alerts=[DOWN])
+    put(probe(T0))
+    assert turn(of, T0) == 0
+    put(probe(T0 + 2 * SECOND, "fail"))
+    turn(of, T0 + 3 * SECOND)
+    row = Alert.objects.get()
+    assert (row.key, row.state, row.value, row.labels) == ("down{probe=login}", "firing", 0.5, {"probe": "login"})
+    assert Transition.objects.get().because == "50 % over 1 min is below 95 %."
+    put(probe(T0 + 3 * MINUTE))
+    turn(of, T0 + 3 * MINUTE)
+    assert story(row.key) == [("ok", "firing"), ("firing", "ok")]
+    assert Transition.objects.latest("id").because == "100 % over 1 min is not below 95 %."
+
+
+def test_a_rule_without_labels_has_its_row_from_the_first_pass() -> None:
+    of = guide(measures=[failed()], alerts=[MANY])
+    turn(of, T0)
+    assert story("many") == [("unknown", "ok")]
+    turn(of, T0 + 2 * SECOND)
+    assert Transition.objects.count() == 1
+
+
+def test_a_label_set_has_a_row_when_it_first_leaves_ok() -> None:
+    of = guide(measures=[share()], alerts=[DOWN])
+    put(probe(T0), probe(T0, "fail", name="home"))
+    turn(of, T0)
+    assert list(Alert.objects.values_list("key", flat=True)) == ["down{probe=home}"]
+    assert Rule.objects.get().known == "known"
+
+
+def test_a_dark_source_keeps_what_fires_and_makes_the_rest_unknown() -> None:
+    of = guide(measures=[share(), failed()], alerts=[DOWN, MANY])
+    put(probe(T0, "fail"))
+    turn(of, T0)
+    later = T0 + 2 * MINUTE
+    turn(of, later, dark=True)
+    firing, quiet = Alert.objects.get(key="down{probe=login}"), Alert.objects.get(key="many")
+    assert (firing.state, firing.known) == ("firing", "unknown")
+    assert (quiet.state, quiet.known) == ("unknown", "unknown")
+    assert Transition.objects.latest("id").because == "The website has not answered for 2 min."
+    assert Rule.objects.get(name="down").says == "The website has not answered for 2 min"
+
+
+def test_a_source_that_is_not_set_up_is_told_as_such() -> None:
+    of = guide(measures=[failed()], alerts=[MANY], sources=[source(missing=("ERP_URL",))])
+    turn(of, T0)
+    [view] = queries.alerts(of)
+    assert (view.state, view.word, view.says) == (
+        "unknown",
+        "no source",
+        "The website is not set up: ERP_URL is missing",
+    )
+    assert Transition.objects.count() == 0
+
+
+def test_a_vanished_label_set_stays_until_it_can_be_judged() -> None:
+    of = guide(measures=[share()], alerts=[DOWN])
+    put(probe(T0, "fail"))
+    turn(of, T0)
+    turn(of, T0 + 10 * MINUTE)
+    row = Alert.objects.get()
+    assert (row.state, row.known, row.says) == ("firing", "too_little", "no reading over 1 min")
+
+
+def test_a_rule_that_left_the_guide_closes_its_alerts() -> None:
+    put(probe(T0, "fail"))
+    turn(guide(measures=[share()], alerts=[DOWN]), T0)
+    turn(guide(measures=[share()]), T0 + SECOND)
+    assert story("down{probe=login}") == [("ok", "firing"), ("firing", "ok")]
+    assert Transition.objects.latest("id").because == "The rule left the guide."
+    assert Rule.objects.get().gone_at == T0 + SECOND
+    put(probe(T0 + MINUTE, "fail"))
+    turn(guide(measures=[share()], alerts=[DOWN]), T0 + MINUTE)
+    assert story("down{probe=login}")[-1] == ("ok", "firing"), "it comes back under its old name"
+    assert Rule.objects.get().gone_at is None
+
+
+def test_a_label_set_that_the_rule_no_longer_has_is_closed() -> None:
+    put(probe(T0, "fail"))
+    turn(guide(measures=[share()], alerts=[DOWN]), T0)
+    narrowed = alert(when=Condition("share", MINUTE, below=0.95, only={"probe": ("home",)}))
+    turn(guide(measures=[share()], alerts=[narrowed]), T0 + SECOND)
+    assert Transition.objects.latest("id").because == "The rule no longer has this label set."
+
+
+def test_a_changed_text_keeps_the_state() -> None:
+    put(probe(T0, "fail"))
+    turn(guide(measures=[share()], alerts=[DOWN]), T0)
+    other = share(sql=share().sql.replace("outcome = 'ok'", "outcome IN ('ok')"))
+    turn(guide(measures=[other], alerts=[alert(title="Other words")]), T0 + SECOND)
+    assert story("down{probe=login}") == [("ok", "firing")]
+
+
+def test_holds_are_kept_in_the_database_alone() -> None:
+    held = alert("many", when=Condition("failed", MINUTE, above=0), hold=MINUTE, clear=Clear(hold=MINUTE))
+    of = guide(measures=[failed()], alerts=[held])
+    for second in range(0, 300, 5):
+        if second < 120:
+            put(probe(T0 + second * SECOND, "fail"))
+        turn(of, T0 + second * SECOND)
+    changes = list(Transition.objects.order_by("id").values_list("new", "at"))
+    offsets = [(new, (at - T0).total_seconds()) for new, at in changes]
+    assert offsets == [("pending", 0), ("firing", 60), ("recovering", 240 - 60), ("ok", 240)]
+
+
+def test_a_pass_that_changes_nothing_writes_only_when_it_ran() -> None:
+    of = guide(measures=[share(), failed()], alerts=[DOWN, MANY])
+    put(probe(T0, "fail"))
+    turn(of, T0)
+    turn(of, T0 + SECOND)
+    with CaptureQueriesContext(connection) as asked:
+        actions.evaluate(of, now=T0 + 2 * SECOND)
+    writes = [each["sql"] for each in asked if each["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
+    assert len(writes) == 1, writes
+    assert "evaluated_at" in writes[0]
+    assert len(asked) <= 12, [each["sql"][:90] for each in asked]
+
+
+def test_a_clock_set_back_fires_and_resolves_nothing() -> None:
+    of = guide(measures=[share(), failed()], alerts=[DOWN, MANY])
+    put(probe(T0, "fail"), probe(T0 - 2 * timedelta(hours=1)))
+    turn(of, T0)
+    back = T0 - 2 * timedelta(hours=1)
+    turn(of, back)
+    row = Alert.objects.get(key="down{probe=login}")
+    assert (row.state, row.known) == ("firing", "unknown")
+    put(*(probe(back + index * 10 * SECOND) for index in range(1, 13)))
+    turn(of, back + 2 * MINUTE)
+    assert story("down{probe=login}") == [("ok", "firing"), ("firing", "ok")]
+
+
+def test_a_worker_whose_clock_is_a_little_behind_changes_nothing() -> None:
+    held = alert("many", when=Condition("failed", MINUTE, above=0), hold=10 * SECOND)
+    of = guide(measures=[failed()], alerts=[held])
+    put(probe(T0, "fail"))
+    turn(of, T0)
+    before = Alert.objects.values().get()
+    actions.evaluate(of, now=T0 - SECOND)
+    assert Alert.objects.values().get() == before
+    assert Rule.objects.get().evaluated_at == T0
+
+
+def test_a_lost_store_makes_things_unknown_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = guide(measures=[failed()], alerts=[MANY])
+    turn(of, T0)
+    turn(of, T0 + SECOND)
+    monkeypatch.setenv("NIGRANI_CLICKHOUSE_URL", "http://nigrani:x@127.0.0.1:9/nigrani")
+    actions.evaluate(of, now=T0 + 30 * SECOND)
+    for second, state in ((70, "ok"), (90, "unknown")):
+        answered(T0 + second * SECOND)
+        with pytest.raises(Unreachable, match="does not answer"):
+            actions.evaluate(of, now=T0 + second * SECOND)
+        assert Alert.objects.get().state == state
+    assert Alert.objects.get().says == "telemetry does not answer"
+
+
+def test_every_rule_leaves_a_verdict() -> None:
+    of = guide(measures=[share(), failed()], alerts=[DOWN, alert("many", when=MANY.when, starts="shadow")])
+    put(probe(T0, "fail"))
+    turn(of, T0)
+    loud, quiet = Verdict.objects.get(item="alert:down"), Verdict.objects.get(item="alert:many")
+    assert (loud.met, loud.value, loud.says) == (False, 0, "login: 0 % over 1 min is below 95 %")
+    assert (quiet.met, quiet.says) == (True, "1 over 2 min is not above 3 (in shadow)")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_racing_make_one_transition() -> None:
+    turns = 8
+    of = guide(measures=[share()], alerts=[DOWN])
+    put(*(probe(T0, "fail", name=f"p{index}") for index in range(50)))
+    answered(T0)
+    readings.compute(of, now=T0)
+    barrier, failures = threading.Barrier(turns), []
+
+    def work(number: int) -> None:
+        try:
+            barrier.wait()
+            actions.evaluate(of, now=T0 + timedelta(milliseconds=number))
+            actions.dispatch(of, now=T0 + timedelta(milliseconds=number))
+        except Exception as error:  # the test below tells it
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads: list[Any] = [threading.Thread(target=work, args=(number,)) for number in range(turns)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert Transition.objects.count() == 50
+    assert Fate.objects.count() == 50
+    assert Message.objects.count() == 50
