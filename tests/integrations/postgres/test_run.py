@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -14,7 +15,8 @@ from tests.eventually import eventually
 from tests.integrations import databases, sites
 from tests.integrations.databases import Server
 
-from nigrani.lib import clock, names, postgres
+from nigrani.integrations import postgres as captured
+from nigrani.lib import clock, names, postgres, postgres_errors
 from nigrani.lib.errors import Refused, SourceError, Throttled, Unreachable, Unreadable
 from nigrani.lib.postgres_errors import told
 from nigrani.lib.secret import Secret
@@ -110,9 +112,30 @@ def test_a_login_that_fails_says_which_way(
     assert (told(error).word, told(error).sqlstate) == (word, sqlstate)
 
 
-def test_a_refusal_in_another_language_is_known_by_its_code(server: Server) -> None:
-    from nigrani.lib import postgres_errors
+CAPTURED = json.loads((Path(captured.__file__).parent / "captured" / "login-refusals.json").read_text(encoding="utf-8"))
+WORDS = {
+    "wrong password": "denied",
+    "role may not log in": "denied",
+    "no such role": "denied",
+    "no such database": "missing",
+    "no right to connect": "denied",
+    "role's limit": "busy",
+    "database's limit": "full",
+    "no free connection": "full",
+    "completely full": "full",
+}
 
+
+@pytest.mark.parametrize("seen", CAPTURED, ids=lambda seen: f"{seen['version']}-{seen['case']}")
+def test_every_captured_refusal_is_sorted(seen: dict[str, str]) -> None:
+    code = postgres_errors.code_of(seen["said"], lambda: pytest.fail("asked again for an English sentence"))
+    error = postgres_errors.at_login(seen["said"], code, phase="login")
+    assert (error.word, error.sqlstate) == (WORDS[seen["case"]], seen["sqlstate"])
+    assert "127.0.0.1" not in error.text
+    assert "DETAIL" not in error.text
+
+
+def test_a_refusal_in_another_language_is_known_by_its_code(server: Server) -> None:
     talk = postgres._Talk(server.dsn(password="wrong"), timedelta(seconds=5))
     try:
         code = postgres_errors.code_of(

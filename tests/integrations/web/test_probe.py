@@ -13,7 +13,7 @@ import pytest
 from tests.integrations import certificates, sites
 from tests.integrations.sites import Reply, Site
 
-from nigrani.integrations import Answer, ProbeJob
+from nigrani.integrations import Answer, ProbeJob, web
 from nigrani.integrations.web import probe
 from nigrani.integrations.web.config import Expect, ProbeConfig, SourceConfig
 from nigrani.lib import clock
@@ -104,6 +104,23 @@ def test_an_answer_is_held_against_what_was_expected(
     site.replies["/"] = reply
     answer = answer_of(job(site.base, expect=expect))
     assert (answer.ok, answer.failure, answer.detail) == (not failure, failure, detail)
+
+
+CAPTURED = Path(web.__file__).parent / "captured"
+
+
+@pytest.mark.parametrize(
+    ("file", "status", "expect"),
+    [
+        ("schools-validate.404.json", 404, Expect(status=(404,), body="Invalid school code", json={"success": False})),
+        ("subdomain-validate.404.json", 404, Expect(status=(404,), json={"error": "School not found or inactive"})),
+        ("csrf.403.json", 403, Expect(status=(403,), json={"code": "CSRF_TOKEN_INVALID"})),
+    ],
+)
+def test_the_erps_own_answers_are_right_when_expected(site: Site, file: str, status: int, expect: Expect) -> None:
+    site.replies["/"] = Reply(status, (CAPTURED / file).read_bytes())
+    assert answer_of(job(site.base, expect=expect)).ok
+    assert answer_of(job(site.base)).failure == "status"
 
 
 def test_a_redirect_is_a_failure_that_names_the_place_without_its_secrets(site: Site) -> None:
