@@ -21,7 +21,7 @@ class ReceiverConfig:
         metadata={"help": "Who gets the mail: one address or a list.", "example": "on-call@example.com"}
     )
     sender: str = field(metadata={"help": "The address we write from.", "example": "nigrani@example.com"})
-    port: int = field(default=587, metadata={"help": "Its port: 587 (STARTTLS) or 465 (TLS).", "example": "587"})
+    port: int = field(default=587, metadata={"help": "Its port: 587 (STARTTLS) or 465 (TLS).", "example": 587})
     security: Literal["starttls", "tls", "none"] = field(
         default="starttls",
         metadata={"help": "How the connection is protected. A password is never sent with none.", "example": "tls"},
