@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+from tests.eventually import eventually
 
 from nigrani.outbox.lanes import LANES_MAX, Lanes
-from tests.eventually import eventually
 
 
 def test_a_turn_waits_for_its_lanes_and_adds_up_what_they_did() -> None:
