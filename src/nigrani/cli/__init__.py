@@ -6,6 +6,7 @@ Exit codes: 0 all well, 1 a finding, 2 wrong usage or a mistake to mend, 3 somet
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -179,6 +180,8 @@ def demo(
     """
     from nigrani.demo import run, stories
 
+    # A demo that is told to stop still takes its school and its watchman down.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if listed:
         for each in stories.STORIES.values():
             emit({"name": each.name, "shows": each.shows}) if as_json else click.echo(each.name)

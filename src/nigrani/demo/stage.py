@@ -24,6 +24,7 @@ from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
 from nigrani.lib.home import Home
 from nigrani.lib.secret import Secret
+from nigrani.node.parent import dying_with
 
 from . import yard as yards
 
@@ -134,6 +135,7 @@ def _running(home: Home, port: int) -> Iterator[subprocess.Popen[bytes]]:
             stdout=out,
             stderr=out,
             start_new_session=True,
+            preexec_fn=dying_with(os.getpid(), signal.SIGTERM),
         )
     try:
         yield node

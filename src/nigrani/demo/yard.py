@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,6 +17,7 @@ from typing import Any
 
 from nigrani.lib import clock, http
 from nigrani.lib.errors import NigraniError
+from nigrani.node.parent import dying_with
 
 _CALL = timedelta(seconds=30)
 
@@ -66,6 +69,7 @@ def opened(home: Path, *, mode: str, hour: float = 9.25) -> Iterator[Yard]:
         stderr=said,
         text=True,
         start_new_session=True,
+        preexec_fn=dying_with(os.getpid(), signal.SIGTERM),
     )
     try:
         yield Yard(process, _first_line(process, home))

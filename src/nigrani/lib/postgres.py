@@ -200,7 +200,9 @@ class _Talk:
 
     def _results(self, max_rows: int) -> Rows:
         """Read the results in the order the parts were sent; only the third part's rows are wanted."""
-        conn, rows, columns = self._open, [], ()
+        conn = self._open
+        rows: list[tuple[Any, ...]] = []
+        columns: tuple[str, ...] = ()
         part, complete, transformer = 0, True, Transformer()
         while part < 4:
             self._await_result()

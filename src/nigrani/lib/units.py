@@ -68,7 +68,7 @@ def show_age(since: datetime, *, now: datetime) -> str:
 def show_value(value: float | None, unit: str) -> str:
     """Write a measured value with its unit; None (no number) is an em dash.
 
-    unit: ratio (0 to 1, written in percent), ms, seconds, bytes, count, or any noun.
+    unit: ratio (0 to 1, written in percent), ms, seconds, bytes, count, number, or any noun.
     """
     if value is None:
         return "—"
@@ -82,7 +82,7 @@ def show_value(value: float | None, unit: str) -> str:
             return show_duration(value)
         case "bytes":
             return show_size(value)
-        case "count":
+        case "count" | "number":
             return f"{value:,.4g}" if value < 10000 else f"{value:,.0f}"
         case _:
             return f"{value:,.4g} {unit}"
