@@ -80,6 +80,9 @@ MISTAKES = [
     Mistake("no choice", "urgency: critical", "urgency: critcal", (
         ("critcal", "'urgency' of the alert 'site-down' is one of critical, high, medium, not 'critcal' (nearest: critical)."),
     )),
+    Mistake("a percent sign where a choice is wanted", "urgency: critical", "urgency: 5%", (
+        ("5%\n    when", "'urgency' of the alert 'site-down' is one of critical, high, medium, not '5%'."),
+    )),
     Mistake("octal", "min_n: 3", "min_n: 010", (
         ("010, only", "'min_n' of 'when' of the alert 'site-down' wants a whole number, for example 3, not '010'."),
     )),

@@ -93,7 +93,7 @@ class Parser:
         # What came out of the environment may be a secret put in the wrong place: it is never shown.
         shown = f"the value of ${{{names[0]}}}" if names else _short(text)
         if want.form == "choice":
-            return self._choice(text, want.inner, node.where, f"{label} is one of %s, not {shown}")
+            return self._choice(text, want.inner, node.where, label=label, shown=shown)
         try:
             return want.inner.parse(text)
         except (ValueError, OverflowError):
@@ -102,12 +102,12 @@ class Parser:
             )
             return NOTHING
 
-    def _choice(self, text: str, choices: tuple[Any, ...], where: Where, complaint: str) -> Any:
+    def _choice(self, text: str, choices: tuple[Any, ...], where: Where, *, label: str, shown: str) -> Any:
         for choice in choices:
             if str(choice) == text:
                 return choice
         names = [str(choice) for choice in choices]
-        self.problems.add(where, complaint % ", ".join(names), wrote=text, names=names)
+        self.problems.add(where, f"{label} is one of {', '.join(names)}, not {shown}", wrote=text, names=names)
         return NOTHING
 
     def _secret(self, node: Scalar, label: str, *, may_be_null: bool) -> Secret | Nothing | None:
