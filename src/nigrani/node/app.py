@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Literal
 
 from nigrani.lib import log as logs
@@ -89,6 +90,7 @@ def _loops(home: Home, role: Role) -> Iterator[None]:
     from nigrani import schedule
     from nigrani.guide import current
     from nigrani.lib.loops import Runner
+    from nigrani.outbox import actions as outbox
 
     guide = schedule.load_guide(home)
     if role == "web":
@@ -105,6 +107,7 @@ def _loops(home: Home, role: Role) -> Iterator[None]:
         yield
     finally:
         runner.stop()
+        outbox.finish(timeout=timedelta(seconds=5))  # what is being sent now gets its outcome written
         log.info("The loops have stopped.", extra={"action": "app.stopped", "role": role})
 
 
