@@ -77,10 +77,9 @@ def server(binaries: Path, *, settings: Mapping[str, str]) -> Iterator[Server]:
         for path in (folder, folder / "password"):
             os.chown(path, account.pw_uid, account.pw_gid)
     data, port = folder / "data", sites.closed_port()
-    made = [binaries / "initdb", "-D", data, "-U", "owner", "-E", "UTF8", "--locale=C", "--auth=scram-sha-256"]
-    subprocess.run(
-        [*made, "--no-sync", f"--pwfile={folder / 'password'}"], cwd=folder, check=True, capture_output=True, **who
-    )
+    identity = ("-U", "owner", "-E", "UTF8", "--locale=C", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}")
+    made: list[str | Path] = [binaries / "initdb", "-D", data, "--no-sync", *identity]
+    subprocess.run(made, cwd=folder, check=True, capture_output=True, **who)
     chosen = {
         "port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off",
         "shared_buffers": "16MB", **settings,

@@ -83,7 +83,10 @@ def test_two_right_answers_always_end_in_up_and_two_failures_in_down(outcomes: l
 
 
 def test_a_suspect_is_asked_again_at_half_the_interval() -> None:
-    assert state.next_at(NOW, EVERY, now=NOW, is_suspect=True) == NOW + EVERY / 2
+    assert state.sooner(NOW, EVERY, now=NOW) == NOW + EVERY / 2
+    assert state.sooner(NOW, EVERY, now=NOW + timedelta(seconds=10)) == NOW + EVERY / 2
+    assert state.sooner(NOW, EVERY, now=NOW + timedelta(seconds=20)) == NOW + timedelta(seconds=21)
+    assert state.sooner(NOW + timedelta(hours=1), EVERY, now=NOW) == NOW + EVERY / 2
 
 
 @given(
@@ -91,18 +94,18 @@ def test_a_suspect_is_asked_again_at_half_the_interval() -> None:
     st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(hours=6)),
 )
 def test_the_next_question_is_ahead_by_at_most_one_interval(late: timedelta, every: timedelta) -> None:
-    due = state.next_at(NOW, every, now=NOW + late, is_suspect=False)
+    due = state.next_at(NOW, every, now=NOW + late)
     assert NOW + late < due <= NOW + late + every
 
 
 def test_the_beat_is_kept_after_a_pause() -> None:
-    assert state.next_at(NOW, EVERY, now=NOW + timedelta(seconds=2), is_suspect=False) == NOW + EVERY
-    assert state.next_at(NOW, EVERY, now=NOW + timedelta(seconds=95), is_suspect=False) == NOW + 4 * EVERY
+    assert state.next_at(NOW, EVERY, now=NOW + timedelta(seconds=2)) == NOW + EVERY
+    assert state.next_at(NOW, EVERY, now=NOW + timedelta(seconds=95)) == NOW + 4 * EVERY
 
 
 def test_being_asked_to_wait_is_obeyed_for_an_hour_at_most() -> None:
     def due(wait: timedelta) -> datetime:
-        return state.next_at(NOW, EVERY, now=NOW, is_suspect=False, not_before=NOW + wait)
+        return state.next_at(NOW, EVERY, now=NOW, not_before=NOW + wait)
 
     assert due(timedelta(minutes=15)) == NOW + timedelta(minutes=15)
     assert due(timedelta(days=3)) == NOW + timedelta(hours=1)

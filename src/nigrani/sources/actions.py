@@ -66,7 +66,7 @@ def probe_due(guide: Guide, *, now: datetime, location: str = "") -> int:
         source = guide.sources.get(names[row.source_id])
         probe = source.probes.get(row.probe) if source is not None and source.is_set_up else None
         if source is not None and probe is not None:
-            batch.append(Asked(row, source, probe, guide.reference, location))
+            batch.append(Asked(row, now, source, probe, guide.reference, location))
     asking.ask(batch)
     return len(batch)
 

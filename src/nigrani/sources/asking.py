@@ -36,9 +36,10 @@ MOST_UNDER_WAY = 2000
 
 @dataclass(frozen=True)
 class Asked:
-    """One claimed probe on its way: its row, what the guide says of it, where it is asked from."""
+    """One claimed probe on its way: its row, what the guide says of it, when and where it is asked from."""
 
     row: Probe
+    at: datetime
     source: guides.Source
     probe: guides.Probe
     reference: tuple[str, ...]
@@ -197,13 +198,11 @@ def outcome_of(found: Found) -> Outcome:
     assert row.next_at is not None
     assert row.leased_until is not None
     not_before = answer.retry_at if isinstance(answer, Throttled) else None
-    due = state.next_at(
-        row.next_at,
-        found.asked.probe.every,
-        now=found.at,
-        is_suspect=after.suspect and outcome != "blind",
-        not_before=not_before,
-    )
+    every = found.asked.probe.every
+    if after.suspect and outcome != "blind":
+        due = state.sooner(found.asked.at, every, now=found.at)
+    else:
+        due = state.next_at(row.next_at, every, now=found.at, not_before=not_before)
     total = answer.ms.get("total") if isinstance(answer, Answer) else None
     written = rows.Written(
         row.pk,

@@ -78,7 +78,8 @@ def pull(now: datetime) -> int:
     """Make due at once what would otherwise wait for a time that a clock has left behind."""
     with connection.cursor() as cursor:
         cursor.execute(_PULL, {"now": now})
-        return cursor.rowcount
+        pulled: int = cursor.rowcount
+        return pulled
 
 
 def _latest(rows: Sequence[tuple[int, Written]], *, blind: bool) -> dict[int, datetime]:

@@ -18,6 +18,7 @@ OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "blind")
 # Failures that a cable pulled out on our own side would cause as well.
 NETWORK = frozenset({"dns", "connect", "refused", "timeout", "reset"})
 _LONGEST_WAIT = timedelta(hours=1)
+_BREATH = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,19 @@ def step(seen: Seen, outcome: Outcome, *, now: datetime) -> Next:
     return Next(seen.state, True, seen.since, up=None if seen.state == "new" else seen.state == "up")
 
 
-def next_at(
-    planned: datetime, every: timedelta, *, now: datetime, is_suspect: bool, not_before: datetime | None = None
-) -> datetime:
+def sooner(asked_at: datetime, every: timedelta, *, now: datetime) -> datetime:
+    """Return when to ask a suspect again: half an interval after it was asked, so that a slow failure costs no more.
+
+    Never in the same second as the answer, and never later than half an interval from now.
+    """
+    return min(max(asked_at + every / 2, now + _BREATH), now + every / 2)
+
+
+def next_at(planned: datetime, every: timedelta, *, now: datetime, not_before: datetime | None = None) -> datetime:
     """Return when to ask again: on the beat of the planned times, never in a burst after a pause or a clock's step.
 
     not_before: until when the system asked us to wait; obeyed for an hour at most.
     """
-    if is_suspect:
-        return now + every / 2
     beat = planned + every
     if beat <= now:
         beat += ((now - beat) // every + 1) * every

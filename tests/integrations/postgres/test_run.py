@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.integrations import databases, sites
 from tests.integrations.databases import Server
 
 from nigrani.integrations import postgres as captured
-from nigrani.lib import clock, names, postgres, postgres_errors
+from nigrani.lib import clock, postgres, postgres_errors
 from nigrani.lib.errors import Refused, SourceError, Throttled, Unreachable, Unreadable
 from nigrani.lib.postgres_errors import told
 from nigrani.lib.secret import Secret
@@ -250,7 +251,7 @@ def test_a_closed_port_and_an_unknown_name() -> None:
 
 def test_a_resolver_that_hangs_costs_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
-    real = names.socket.getaddrinfo
+    real = socket.getaddrinfo
 
     def look_up(host: str, *rest: Any, **more: Any) -> Any:
         if more.get("flags"):
@@ -258,7 +259,7 @@ def test_a_resolver_that_hangs_costs_the_deadline(monkeypatch: pytest.MonkeyPatc
         hangs.wait(5)
         raise OSError
 
-    monkeypatch.setattr(names.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     began = clock.monotonic()
     error = fails(Secret("postgresql://me:pw@hangs.example/erp"), within_s=0.3)
     hangs.set()

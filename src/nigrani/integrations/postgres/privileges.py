@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from nigrani.lib import postgres
 from nigrani.lib.secret import Secret
@@ -117,6 +118,6 @@ _DANGEROUS = {
 def privileges(dsn: Secret, *, deadline: timedelta = timedelta(seconds=10)) -> Findings:
     """Return what the address's role may do in its database. Raises SourceError, as `lib.postgres.run` does."""
     found = postgres.run(dsn, _SQL, deadline=deadline, max_rows=1)
-    row = next(iter(found))
-    lists = {name: tuple(row.pop(name)[:_LISTED]) for name in ("granted", "owns", "writes", "reads", "creates_in")}
-    return Findings(server_version=found.server_version, **row, **lists)
+    row: dict[str, Any] = next(iter(found))
+    row |= {name: tuple(row[name][:_LISTED]) for name in ("granted", "owns", "writes", "reads", "creates_in")}
+    return Findings(server_version=found.server_version, **row)
