@@ -264,6 +264,14 @@ def test_a_secret_file_that_others_can_read_is_told(tmp_path: Path) -> None:
     assert "can be read by other users" in line
 
 
+def test_a_secret_file_that_holds_no_text_is_told(tmp_path: Path) -> None:
+    books.vault(tmp_path, books.SET)
+    (tmp_path / "secrets" / "BINARY").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "secrets" / "BINARY").chmod(0o600)
+    [line] = books.problems(tmp_path, books.changed('"${CHAT_URL}"', '"${BINARY}"', file="people.yaml"))
+    assert line.endswith("BINARY holds no text. Write it as UTF-8.")
+
+
 def test_the_same_name_in_two_files_is_told_with_the_other_place(tmp_path: Path) -> None:
     more = "runbooks:\n  site-down: {title: Again, steps: [Look.]}\nname: Another\n"
     assert books.problems(tmp_path, {**books.FILES, "more.yaml": more}) == [

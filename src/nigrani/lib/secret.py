@@ -76,6 +76,8 @@ class Vault:
             value = path.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise NigraniError(f"The secret file {path} can't be read: {error.strerror}.") from error
+        except UnicodeDecodeError:
+            raise NigraniError(f"The secret file {path} holds no text.", "Write it as UTF-8.") from None
         return Secret(value) if value else None
 
     def put(self, name: str, value: Secret) -> Path:
