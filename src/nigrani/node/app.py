@@ -91,6 +91,7 @@ def _loops(home: Home, role: Role) -> Iterator[None]:
     from nigrani.guide import current
     from nigrani.lib.loops import Runner
     from nigrani.outbox import actions as outbox
+    from nigrani.sources import actions as sources
 
     guide = schedule.load_guide(home)
     if role == "web":
@@ -107,6 +108,7 @@ def _loops(home: Home, role: Role) -> Iterator[None]:
         yield
     finally:
         runner.stop()
+        sources.stop()
         outbox.finish(timeout=timedelta(seconds=5))  # what is being sent now gets its outcome written
         log.info("The loops have stopped.", extra={"action": "app.stopped", "role": role})
 
