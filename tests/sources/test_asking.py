@@ -241,6 +241,47 @@ def test_a_full_journal_leaves_the_row_due_again(
     assert Probe.objects.get().state == "up"
 
 
+def test_a_database_that_restarts_under_us_costs_one_round(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    guide = guides.guide(guides.web(site.base))
+    actions.sync(guide, now=NOW)
+    turn(guide, NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert turn(guide, after(15)) == 1
+    assert Probe.objects.get().last_at == after(15)
+
+
+def test_one_answer_that_can_not_be_kept_stops_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    guide = guides.guide(guides.web(site.base))
+    actions.sync(guide, now=NOW)
+    real = journal.append
+
+    def broken(table: str, rows: Any) -> None:
+        monkeypatch.setattr(journal, "append", real)
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(journal, "append", broken)
+    turn(guide, NOW)
+    assert "Probes' answers were not kept." in caplog.text
+    Probe.objects.update(leased_until=None)
+    assert turn(guide, after(1)) == 1
+    assert Probe.objects.get().state == "up"
+
+
+def test_the_reference_is_asked_once_for_many_failures(site: Site) -> None:
+    probes = {f"p{n}": ProbeConfig() for n in range(30)}
+    guide = guides.guide(guides.web(f"http://127.0.0.1:{sites.closed_port()}", probes), reference=(site.base,))
+    actions.sync(guide, now=NOW)
+    turn(guide, NOW)
+    assert len(site.asked) == 1
+    assert Probe.objects.filter(last_outcome="fail").count() == 30
+
+
 def test_a_source_that_is_not_set_up_is_not_asked(site: Site) -> None:
     bare = guides.guide(guides.web("", missing=("ERP_URL",)))
     actions.sync(bare, now=NOW)

@@ -44,7 +44,9 @@ def sync(guide: Guide, *, now: datetime) -> None:
         for key, row in present.items():
             _follow(row, asked.get(key), now=now)
         Probe.objects.filter(source_id__in=idle).update(next_at=None)
-        Probe.objects.filter(gone_at=None, next_at=None).exclude(source_id__in=idle).update(next_at=now)
+        woken = Probe.objects.filter(gone_at=None, next_at=None).exclude(source_id__in=idle)
+        woken.filter(state="new").update(since=now)  # silence counts from here, not from when the guide named it
+        woken.update(next_at=now)
 
 
 def probe_due(guide: Guide, *, now: datetime, location: str = "") -> int:

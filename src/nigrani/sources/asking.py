@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from nigrani import guide as guides
 from nigrani import integrations
 from nigrani.integrations import Answer, ProbeJob
 from nigrani.lib import clock
-from nigrani.lib.errors import NigraniError, SourceError, Throttled, Unreadable
+from nigrani.lib.errors import SourceError, Throttled, Unreadable
 from nigrani.telemetry import journal
+from nigrani.telemetry.journal import Full
 
 from . import facts, rows, state
 from .gate import Gate
@@ -124,7 +125,12 @@ class Asking:
     def _judge(self) -> None:
         """Ask the reference addresses before a failure of the network is held against a system."""
         while (found := self._judged.get()) is not None:
-            cut_off = self._gate.is_cut_off(found.asked.reference)
+            cut_off = False
+            try:
+                cut_off = self._gate.is_cut_off(found.asked.reference)
+            except Exception:
+                # Without a verdict the failure counts: a false alarm is mended sooner than a missed one.
+                log.exception("The reference addresses could not be asked.", extra={"action": "gate.broke"})
             self._found.put(Found(found.asked, found.answer, found.at, cut_off))
 
     def _keep(self) -> None:
@@ -138,10 +144,11 @@ class Asking:
             try:
                 if found:
                     self._write(found)
-            except NigraniError as error:
+            except Full as error:
                 self._tell_full(error)
-            except DatabaseError:
-                log.exception("Probes' rows were not written.", extra={"action": "probe.not_written"})
+            except Exception:
+                # This thread keeps what every probe answers; it must outlive any error. The rows stay due.
+                log.exception("Probes' answers were not kept.", extra={"action": "probe.not_written"})
             finally:
                 with self._settled:
                     self._count -= len(found)
@@ -160,7 +167,7 @@ class Asking:
         for each in outcomes:
             each.tell()
 
-    def _tell_full(self, error: NigraniError) -> None:
+    def _tell_full(self, error: Full) -> None:
         if not self._is_full:
             self._is_full = True
             log.error("Facts of probes can't be kept: %s", error, extra={"action": "probe.not_kept"})

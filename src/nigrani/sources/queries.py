@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from django.db.models import Min
+
 from nigrani.guide import Guide
 from nigrani.guide import Source as Declared
 
@@ -80,6 +82,19 @@ def ages(guide: Guide, now: datetime) -> dict[str, float | None]:
     return {
         name: _age(last.get(name), now=now) if declared.is_set_up else None for name, declared in guide.sources.items()
     }
+
+
+def silences(guide: Guide, now: datetime) -> dict[str, float]:
+    """Return the seconds of silence of each source that is set up: since its last usable answer, or, where it never
+    gave one, since we began to ask."""
+    last = dict(Source.objects.filter(name__in=guide.sources).values_list("name", "last_ok_at"))
+    began = dict(
+        Probe.objects.filter(source__name__in=guide.sources, gone_at=None)
+        .values_list("source__name")
+        .annotate(began=Min("since"))
+    )
+    since = {name: last.get(name) or began.get(name) for name, each in guide.sources.items() if each.is_set_up}
+    return {name: max(0.0, (now - at).total_seconds()) for name, at in since.items() if at is not None}
 
 
 def _view(declared: Declared, row: Source | None, probes: Iterable[Probe], *, now: datetime) -> SourceView:
