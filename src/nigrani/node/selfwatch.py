@@ -1,7 +1,7 @@
 """What Nigrani measures of itself, as facts like any other: guide rules may alert on them.
 
 nigrani.loop.lag_s{loop}         since the loop last finished a turn without error
-nigrani.source.age_s{source}     since the source's last usable answer
+nigrani.source.age_s{source}     since the source's last usable answer, or since we began to ask if there was none
 nigrani.source.age_ratio{source} the same, as a part of what the guide calls stale: over 1 is dark
 nigrani.outbox.waiting           messages not yet accepted by their receiver
 nigrani.outbox.oldest_age_s      how long the oldest of them waits; 0 when none does
@@ -72,12 +72,10 @@ def _of_memory(now: datetime) -> Iterator[Row]:
 
 
 def _of_sources(guide: Guide, now: datetime) -> Iterator[Row]:
-    for name, age_s in sources.ages(guide, now).items():
-        # None: no source, or none of its answers yet. An age would be a lie; its state says which it is.
-        if age_s is not None:
-            yield gauge("nigrani.source.age_s", age_s, at=now, source=name)
-            stale_s = guide.sources[name].stale_after.total_seconds()
-            yield gauge("nigrani.source.age_ratio", age_s / stale_s, at=now, source=name)
+    for name, silence_s in sources.silences(guide, now).items():
+        yield gauge("nigrani.source.age_s", silence_s, at=now, source=name)
+        stale_s = guide.sources[name].stale_after.total_seconds()
+        yield gauge("nigrani.source.age_ratio", silence_s / stale_s, at=now, source=name)
 
 
 def _of_outbox(now: datetime) -> Iterator[Row]:
