@@ -70,7 +70,7 @@ def spec(home: Home, name: str) -> Child:
         name=name,
         command=lambda: Command(argv, cwd=home.path, env=os.environ),
         target=target,
-        stop_within_s=2,
+        stop_within_s=3,
         hung_after_s=1,
         start_within_s=20,
         mistakes=frozenset({2}),
@@ -81,8 +81,8 @@ def spec(home: Home, name: str) -> Child:
 
 def main(path: Path, *, tether: bool, stores: bool) -> int:
     """Supervise the three."""
-    from nigrani.node import child as rules
     from nigrani.node import children
+    from nigrani.node import life as rules
 
     rules.ASK_WHEN_READY_S = 0.3
     home = Home(path)

@@ -126,6 +126,19 @@ def test_what_was_said_starts_where_we_began_to_listen(tmp_path: Path) -> None:
     assert logfile.said_since(tmp_path / "none", 0) == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('{"message": "a"}\nThe guide has 1 mistake.\nx.yaml:1:1: no', "The guide has 1 mistake.\nx.yaml:1:1: no"),
+        ('{"message": "a"}\n{"message": "The port is taken."}', "The port is taken."),
+        ('{"torn', '{"torn'),
+        ("", ""),
+    ],
+)
+def test_a_person_is_told_the_words_and_not_the_json(said: str, words: str) -> None:
+    assert logfile.words(said) == words
+
+
 def test_a_pid_is_who_it_was_only_with_its_mark() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     known = pids.mark(process.pid)

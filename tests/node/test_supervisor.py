@@ -23,7 +23,7 @@ def start(home: Home) -> Iterator[Start]:
     started: list[Up] = []
 
     def make(*words: str, wait: bool = True, **env: str) -> Up:
-        up = Up(home, FAKES, str(home.path), *words, **env)
+        up = Up(home, FAKES, str(home.path), *words, env=env)
         started.append(up)
         if wait:
             eventually(up.all_ready)
@@ -132,7 +132,7 @@ def test_a_second_signal_waits_for_nobody(start: Start) -> None:
     up.process.terminate()
     eventually(lambda: up.lines("node.stopping"))
     up.process.terminate()
-    assert up.process.wait(1.5) == 0  # three deadlines of 2 s were not waited for
+    assert up.process.wait(1.5) == 0  # three deadlines of 3 s were not waited for
     assert gone(left)
 
 

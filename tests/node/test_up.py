@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 import pytest
@@ -48,8 +49,8 @@ def _count(home: Home) -> int:
     return row[0]
 
 
-def _server_pids(up: Up) -> list[int]:
-    return pids.tree(up.entry("postgres").pid)
+def _is_renewed(up: Up, name: str, old: int) -> bool:
+    return up.all_ready() and up.entry(name).pid != old
 
 
 def test_each_store_killed_comes_back_with_what_it_acknowledged(start: Start, home: Home) -> None:
@@ -63,7 +64,7 @@ def test_each_store_killed_comes_back_with_what_it_acknowledged(start: Start, ho
         before = {each: up.entry(each).pid for each in ("postgres", "telemetry", "third")}
         left = pids.tree(before[name])
         os.kill(before[name], signal.SIGKILL)
-        eventually(lambda name=name, old=before[name]: up.all_ready() and up.entry(name).pid != old, timeout_s=30)
+        eventually(partial(_is_renewed, up, name, before[name]), timeout_s=30)
         assert gone(left)
         assert [up.entry(each).pid == before[each] for each in before] == [each != name for each in before]
     assert _count(home) == 1000

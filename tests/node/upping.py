@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ NOBODY = 65534
 class Up:
     """A running supervisor of `home`. `argv` after the interpreter; `user`: not as ourselves."""
 
-    def __init__(self, home: Home, *argv: str, user: int | None = None, **env: str) -> None:
+    def __init__(self, home: Home, *argv: str, user: int | None = None, env: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.said = home.run / "said"
         with self.said.open("ab") as out:
@@ -29,7 +30,7 @@ class Up:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env=os.environ | {"NIGRANI_HOME": str(home.path)} | env,
+                env={**os.environ, "NIGRANI_HOME": str(home.path), **(env or {})},
             )
 
     def told(self) -> standing.Standing:

@@ -51,7 +51,7 @@ def _python(module: str, *arguments: str) -> tuple[str, ...]:
 
 def _postgres(home: Home, env: Mapping[str, str]) -> Child:
     def command() -> Command:
-        told = json.loads(_step(home, env, "command"))
+        told = json.loads(_step(home, env, "command") or "null")
         return Command(tuple(told["argv"]), Path(told["cwd"]), told["env"], told["user"], told["group"])
 
     def settle() -> bool:

@@ -6,6 +6,7 @@ supervisor. When the file has grown, it is copied aside and cut to nothing; the 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -67,3 +68,14 @@ def said_since(path: Path, start: int, *, limit: int = 2000) -> str:
     if end - begin > limit:
         text = text.partition("\n")[2]
     return text.strip()
+
+
+def words(said: str) -> str:
+    """Return what in it was meant for a person: the lines that are no JSON, else what the last JSON line says."""
+    lines = said.splitlines()
+    if plain := [line for line in lines if not line.startswith("{")]:
+        return "\n".join(plain)
+    try:
+        return str(json.loads(lines[-1])["message"])
+    except (ValueError, KeyError, TypeError, IndexError):
+        return said

@@ -23,6 +23,7 @@ class Notify:
         """Send one state, such as "READY=1". A failure is not ours to act on: systemd will."""
         if self._address:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+                line.setblocking(False)  # a full queue on the other side is not worth standing still for
                 line.sendto(words.encode(), self._address)
 
     def starting(self, *, now_s: float) -> None:

@@ -24,7 +24,8 @@ from nigrani.lib.errors import NigraniError
 from nigrani.lib.home import Home
 
 from . import children, leftovers, logfile, parent, pids, standing
-from .child import Child, Life, Mistake
+from .child import Child, Mistake
+from .life import Life
 from .notify import Notify
 
 log = logging.getLogger(__name__)
@@ -168,7 +169,7 @@ class Supervisor:
             log.info("Stopping.", extra={"action": "node.stopping"})
             self._stop_until = 0.0
         for life in reversed(self.lives):
-            if life.state == "stopped":
+            if life.is_over:
                 continue
             if life.state != "stopping":
                 life.end(life.child.stop)
@@ -176,9 +177,9 @@ class Supervisor:
             elif now >= self._stop_until or self._asked_to_stop > life.pressed + 1:
                 life.press(signal.SIGKILL if life.pressed else life.child.rude)
                 self._stop_until = now + _AFTER_RUDE_S
-            if life.state != "stopped" and self._asked_to_stop == 1:
+            if not life.is_over and self._asked_to_stop == 1:
                 return False
-        return all(life.state == "stopped" for life in self.lives)
+        return all(life.is_over for life in self.lives)
 
     def _end_all_now(self) -> None:
         """Leave nothing behind, also when an error of ours ends the loop."""

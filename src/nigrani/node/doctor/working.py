@@ -59,8 +59,8 @@ def guide(home: Home, now: datetime) -> Iterator[Check]:
         f"{loaded.name}: {len(loaded.sources)} sources, {len(loaded.measures)} measures, {len(loaded.alerts)} alerts."
     )
     yield Check("guide", "ok", what)
-    missing = {name for each in (*loaded.sources.values(), *loaded.receivers.values()) for name in each.missing}
-    missing |= {name for names in loaded.missing.values() for name in names}
+    unset = [each.missing for each in loaded.sources.values()] + [each.missing for each in loaded.receivers.values()]
+    missing = {name for names in (*unset, *loaded.missing.values()) for name in names}
     if missing:
         what = f"Not set: {', '.join(sorted(missing))}."
         yield Check("secrets", "warn", what, f"Put each into the environment or into a 0600 file in {home.secrets}.")
