@@ -10,9 +10,11 @@ import logging
 import re
 import socketserver
 import sys
+import threading
 import uuid
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame
@@ -28,6 +30,7 @@ from .engine import Engine, Failed, Result
 log = logging.getLogger(__name__)
 
 DATABASE = "nigrani"  # where a request that names none is served
+CONNECTIONS_MAX = 256
 BODY_MAX = 128 * 2**20
 _TRANSPORT = frozenset({
     "query", "database", "default_format", "query_id", "session_id", "session_timeout", "session_check", "user",
@@ -74,6 +77,13 @@ class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind without looking up our own host's name, which may wait for a name server."""
         socketserver.TCPServer.server_bind(self)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, unless there are more than any client of ours opens."""
+        if threading.active_count() > CONNECTIONS_MAX:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Log what ended a connection; the next one is not touched by it."""

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,9 @@ from nigrani.lib import clock
 from nigrani.lib import log as lib_log
 from nigrani.lib.errors import Conflict, NigraniError
 from nigrani.lib.home import Home
+from nigrani.lib.secret import Secret
+
+from . import fence
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -79,17 +83,22 @@ def serve(home: Home) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    from .engine import Engine  # loading the engine takes a second and threads: not before the folder is ours
-
-    engine = Engine(home.telemetry / "data", {"config-file": str(_CONFIG), "max_server_memory_usage": str(_MEMORY_MAX)})
+    password = home.own_secret("TELEMETRY_PASSWORD")
+    scratch = home.telemetry / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    os.environ["TMPDIR"] = str(scratch)  # the engine makes folders there
+    is_fenced = fence.put_up([home.telemetry, home.run])
+    from .engine import Engine  # loading it takes a second and starts threads: not before the folder is ours and fenced
     from .interface import DATABASE
 
+    engine = Engine(home.telemetry / "data", {"config-file": str(_CONFIG), "max_server_memory_usage": str(_MEMORY_MAX)})
     engine.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE}", "TSV", params={}, settings={}, database="")
-    server = _listen(home, engine)
+    server = _listen(home, engine, password)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 3600}, daemon=True)
     thread.start()
     _write(home.run / "telemetry.port", str(server.port))
-    log.info("Telemetry is ready.", extra={"action": "telemetry.started", "port": server.port})
+    log.info("Telemetry is ready.", extra={"action": "telemetry.started", "port": server.port, "is_fenced": is_fenced})
     stop.wait()
     server.socket.close()
     ended = engine.close(timeout_s=_STOP_S)
@@ -122,10 +131,9 @@ def start(home: Home) -> subprocess.Popen[bytes]:
     raise NigraniError("The telemetry process did not start.", f"It said: {tail or 'nothing'}")
 
 
-def _listen(home: Home, engine: Engine) -> Server:
+def _listen(home: Home, engine: Engine, password: Secret) -> Server:
     from .interface import Server
 
-    password = home.own_secret("TELEMETRY_PASSWORD")
     with contextlib.suppress(OSError, ValueError):
         return Server(int((home.run / "telemetry.port").read_text()), engine, user=USER, password=password)
     return Server(0, engine, user=USER, password=password)
