@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +68,35 @@ class Server:
         """Run statements that return nothing."""
         with self.connect(user, database=database) as connection:
             connection.execute(sql.encode())
+
+
+@contextmanager
+def encrypted(port: int, certificate: Path) -> Iterator[int]:
+    """Put TLS in front of a server, as a managed host's entrance does, and yield the port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def behave(outside: socket.socket) -> None:
+        outside.recv(8)  # the request for encryption
+        outside.sendall(b"S")
+        with (
+            context.wrap_socket(outside, server_side=True) as client,
+            socket.create_connection(("127.0.0.1", port)) as inside,
+        ):
+            back = threading.Thread(target=_pour, args=(inside, client), daemon=True)
+            back.start()
+            _pour(client, inside)
+            back.join(5)
+
+    with sites.raw(behave) as entrance:
+        yield entrance
+
+
+def _pour(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while part := one.recv(65536):
+            other.sendall(part)
+        other.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

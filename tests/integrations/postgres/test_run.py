@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.eventually import eventually
-from tests.integrations import databases, sites
+from tests.integrations import certificates, databases, sites
 from tests.integrations.databases import Server
 
 from nigrani.integrations import postgres as captured
@@ -265,6 +265,26 @@ def test_a_resolver_that_hangs_costs_the_deadline(monkeypatch: pytest.MonkeyPatc
     hangs.set()
     assert clock.monotonic() - began < 1
     assert (told(error).word, told(error).phase) == ("timeout", "dns")
+
+
+def test_an_encrypted_server_is_asked_and_its_certificate_is_checked(server: Server, tmp_path: Path) -> None:
+    root = certificates.authority(tmp_path)
+    day = timedelta(days=1)
+    good = certificates.certificate(tmp_path, valid_from=-day, valid_to=day)
+    expired = certificates.certificate(tmp_path, valid_from=-2 * day, valid_to=-day)
+
+    def dsn(port: int, query: str) -> Secret:
+        return Secret(server.dsn().reveal().replace(f":{server.port}/", f":{port}/") + f"?{query}")
+
+    with databases.encrypted(server.port, good) as port:
+        assert run(dsn(port, "sslmode=require")).rows == [(1,)]
+        assert run(dsn(port, f"sslmode=verify-full&sslrootcert={root}"), "SELECT repeat('x', 300000)").is_complete
+        assert told(fails(dsn(port, "sslmode=verify-full&sslrootcert=/nowhere.pem"))).word == "setting"
+    with databases.encrypted(server.port, expired) as port:
+        error = fails(dsn(port, f"sslmode=verify-full&sslrootcert={root}"))
+        assert (type(error), told(error).word) == (Unreachable, "tls")
+    error = fails(dsn(server.port, "sslmode=require"))
+    assert (type(error), told(error).word) == (Unreachable, "tls")
 
 
 def test_several_hosts_are_tried_in_turn(server: Server) -> None:
