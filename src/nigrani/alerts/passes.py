@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 GRACE = timedelta(minutes=1)  # a store that restarts makes nothing unknown
 _LOCK = 0x6E67616C  # one pass writes at a time: PostgreSQL's advisory lock
-_FIELDS = ["state", "since", "pending_since", "value", "known", "says", "read_at"]
 _FRESH = {True: timedelta(seconds=15), False: timedelta(minutes=1)}  # how old a shown value gets: not ok, ok
 
 
@@ -137,13 +136,21 @@ def _changes(each: rules.Pass, rows: Mapping[str, Alert], now: datetime) -> Iter
             continue
         yield from _change(each, row, each.merged.of(key, row.labels), now)
     for key, value in each.merged.values.items():
-        if key not in rows:
-            first = "ok" if by else "unknown"
+        if key not in rows and (not by or _begins(each, value)):
             row = Alert(
-                rule=each.rule, labels=dict(value.labels), key=rules.alert_key(each.rule.name, key), state=first,
-                since=now, read_at=now,
-            )  # fmt: skip
+                rule=each.rule,
+                labels=dict(value.labels),
+                key=rules.alert_key(each.rule.name, key),
+                state="ok" if by else "unknown",
+                since=now,
+                read_at=now,
+            )
             yield from _change(each, row, value, now)
+
+
+def _begins(each: rules.Pass, value: Value) -> bool:
+    """Whether a label set without a row leaves ok. Looked at before anything is made for the thousand that do not."""
+    return value.value is not None and each.turned_back is None and each.declared.when.holds(value.value)
 
 
 def _belongs(each: rules.Pass, row: Alert) -> bool:
@@ -177,39 +184,47 @@ def _closed(row: Alert, because: str, now: datetime) -> Change:
     return Change(row, Next("ok", now, None, because), Found("unknown", False, False, says), None)
 
 
+# Every changed alert in one statement, each only if it is still as it was seen. Returns those that were.
+_COMPARE_AND_SET = """
+    UPDATE alerts_alert AS alert
+    SET state = new.state, since = new.since, pending_since = new.pending_since, value = new.value,
+        known = new.known, says = new.says, read_at = %s
+    FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+        %s::float8[], %s::text[], %s::text[])
+        AS new (key, seen_state, seen_since, state, since, pending_since, value, known, says)
+    WHERE alert.key = new.key AND alert.state = new.seen_state AND alert.since = new.seen_since
+    RETURNING alert.key, alert.id
+"""
+
+
 def _apply(changes: list[Change], now: datetime) -> list[Change]:
-    """Write the changes whose alert is still as it was seen. Returns those that moved."""
+    """Write the changes whose alert is still as it was seen, with their transitions. Returns those that moved."""
     if not changes:
         return []
-    Alert.objects.bulk_create(
-        [change.before for change in changes if change.before.pk is None], ignore_conflicts=True, batch_size=500
-    )
-    chosen = {change.before.key: change for change in changes}
-    written, told, moved = [], [], []
-    for row in Alert.objects.select_for_update().filter(key__in=chosen).order_by("id"):
-        change = chosen[row.key]
-        if (row.state, row.since) != (change.before.state, change.before.since):
-            continue  # another worker moved it first, and has told the story
-        old, after = row.state, change.after
-        row.state, row.since, row.pending_since = after.state, after.since, after.pending_since
-        row.value, row.known, row.says, row.read_at = change.value, change.found.known, change.found.says, now
-        written.append(row)
-        if change.is_move:
-            moved.append(change)
-            told.append(
-                Transition(
-                    alert=row,
-                    old=old,
-                    new=after.state,
-                    at=now,
-                    because=after.because,
-                    value=change.value,
-                    known=change.found.known,
-                    awaits=change.is_told,
-                )
+    fresh = [change.before for change in changes if change.before.pk is None]
+    Alert.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
+    rows = [
+        (
+            change.before.key, change.before.state, change.before.since, change.after.state, change.after.since,
+            change.after.pending_since, change.value, change.found.known, change.found.says,
+        )
+        for change in changes
+    ]  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPARE_AND_SET, [now, *map(list, zip(*rows, strict=True))])
+        ids = dict(cursor.fetchall())
+    # Who is missing was moved by another worker first, which has told the story.
+    moved = [change for change in changes if change.is_move and change.before.key in ids]
+    Transition.objects.bulk_create(
+        [
+            Transition(
+                alert_id=ids[change.before.key], old=change.before.state, new=change.after.state, at=now,
+                because=change.after.because, value=change.value, known=change.found.known, awaits=change.is_told,
             )
-    Alert.objects.bulk_update(written, _FIELDS, batch_size=500)
-    Transition.objects.bulk_create(told, batch_size=500)
+            for change in moved
+        ],
+        batch_size=500,
+    )  # fmt: skip
     return moved
 
 

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=30)
 PATIENCE = timedelta(minutes=1)  # how long facts of sources that a measure does not need may wait; below OVERLAP
+REST = timedelta(milliseconds=10)  # a series: a measure of 1,000 series is renewed every 10 s
 FIRST = timedelta(hours=1)
 CHUNK = timedelta(hours=6)
 KEEP_FRESH = timedelta(seconds=30)  # how old a watermark in PostgreSQL may get while nothing happens
@@ -38,11 +39,17 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Memory:
-    """What a process remembers between passes to save work; see touched.py."""
+    """What a process remembers between passes to save work; see touched.py.
+
+    waiting: minutes that a measure has still to compute, since when by our own clock; wanted: those of a source that
+    it needs are among them. rests_until: from when until when a measure of many series rests.
+    """
 
     counts: touched.Counts = field(default_factory=dict)
     waiting: dict[str, set[datetime]] = field(default_factory=dict)
     waiting_since: dict[str, float] = field(default_factory=dict)
+    wanted: set[str] = field(default_factory=set)
+    rests_until: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -93,6 +100,11 @@ def _pass(guide: Guide, now: datetime) -> int:
         if work.spans:
             _memory.waiting.pop(work.measure.name, None)
             _memory.waiting_since.pop(work.measure.name, None)
+            _memory.wanted.discard(work.measure.name)
+            _memory.rests_until[work.measure.name] = (
+                now,
+                now + min(REST * len({each.key for each in work.found}), PATIENCE),
+            )
     return done
 
 
@@ -134,10 +146,12 @@ def _find_minutes(works: list[Work], now: datetime) -> touched.Counts:
     remember = _look(together or works, since=_since(together, now), now=now)
     fresh = touched.changed(_memory.counts, remember)
     for work in together:
-        _take(work, fresh, at_once=False)
+        _take(work, fresh, now=now)
     for work in old:
         if work not in together:
-            _take(work, list(_look([work], since=_since([work], now), now=now)), at_once=True)
+            alone = _look([work], since=_since([work], now), now=now)
+            work.minutes = {group.minute for group in alone if group.table in work.measure.tables}
+            work.minutes |= _memory.waiting.get(work.measure.name, set())
             work.minutes |= {minute(now)} if work.mark.error else set()
     for work in old:
         work.spans = touched.spans(work.minutes, gap=5 * _MINUTE, most=CHUNK)
@@ -152,18 +166,29 @@ def _look(works: Iterable[Work], *, since: datetime, now: datetime) -> touched.C
     return touched.look({t for work in works for t in work.measure.tables}, since=min(since, now), now=now)
 
 
-def _take(work: Work, fresh: Iterable[touched.Group], *, at_once: bool) -> None:
-    """Decide which touched minutes a measure computes now: facts of sources it does not need may wait a little."""
+def _take(work: Work, fresh: Iterable[touched.Group], *, now: datetime) -> None:
+    """Decide which touched minutes a measure computes now.
+
+    Facts of sources that it does not need may wait a little, and so may all when it wrote many readings just now.
+    """
     name, needs = work.measure.name, work.measure.needs
-    mine = [group for group in fresh if group.table in work.measure.tables]
     waiting = _memory.waiting.setdefault(name, set())
+    mine = [group for group in fresh if group.table in work.measure.tables]
     waiting.update(group.minute for group in mine)
+    if any(not needs or group.source in needs for group in mine):
+        _memory.wanted.add(name)
     if not waiting:
         return
     began = _memory.waiting_since.setdefault(name, clock.monotonic())
-    urgent = at_once or not needs or any(group.source in needs for group in mine)
-    if urgent or clock.monotonic() - began >= PATIENCE.total_seconds():
-        work.minutes = set(waiting)
+    is_patient = clock.monotonic() - began < PATIENCE.total_seconds()
+    if is_patient and (name not in _memory.wanted or _rests(name, now)):
+        return
+    work.minutes = set(waiting)
+
+
+def _rests(name: str, now: datetime) -> bool:
+    began, until = _memory.rests_until.get(name, (now, now))
+    return began <= now < until
 
 
 def _run(work: Work, now: datetime) -> None:

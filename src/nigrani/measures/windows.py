@@ -49,9 +49,13 @@ class _Row:
 
 @dataclass
 class _Cache:
-    """Merged rows by (measure, sql_hash, over); good for the same window and version of the readings."""
+    """What was merged and made of it, good for the same window and version of the readings.
+
+    rows: by (measure, sql_hash, over). values: by the rows' own place, least number and labels asked for.
+    """
 
     rows: dict[tuple[str, str, timedelta], tuple[Window, str, dict[str, _Row]]] = field(default_factory=dict)
+    values: dict[tuple[object, ...], tuple[Mapping[str, _Row], Window, dict[str, Value]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -99,11 +103,17 @@ def _merged(
 ) -> Merged:
     span = window(condition.over, at=now)
     found = rows.get((measure.name, condition.over), {})
+    place = (measure.name, measure.unit, condition.over, condition.min_n, tuple(sorted(condition.only.items())))
+    kept = _cache.values.get(place)
+    if kept and kept[0] is found and kept[1] == span:
+        return Merged(measure, condition, standing, span, kept[2])
     values = {
         key: _value(measure, condition, standing, span, row, row.labels)
         for key, row in found.items()
         if label_sets.matches(row.labels, condition.only)
     }
+    if found:
+        _cache.values[place] = (found, span, values)
     if not measure.by and not values:
         values[""] = _value(measure, condition, standing, span, None, {})
     return Merged(measure, condition, standing, span, values)
@@ -152,6 +162,7 @@ def _rows(
         fresh = _ask_apart(wanted, standing, now)
     if len(_cache.rows) > 4 * len(guide.measures) + 1000:
         _cache.rows.clear()  # texts and windows of guides that are gone
+        _cache.values.clear()
     for measure, over in wanted:
         rows = fresh.get((measure.name, over), {})
         found[measure.name, over] = rows
