@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from nigrani.guide import Guide, Where
 from nigrani.lib.units import show_value
@@ -151,6 +151,24 @@ def decisions(*, limit: int = 50, receiver: str | None = None) -> list[FateView]
     if receiver is not None:
         rows = rows.filter(receiver=receiver)
     return _fates(rows[:limit])
+
+
+def told(alert_ids: Collection[int]) -> dict[int, tuple[FateView, ...]]:
+    """Return what became of telling that each alert fires, as of the last time it began to. One query."""
+    latest = Transition.objects.filter(alert__in=alert_ids, new="firing").order_by("alert", "-id").distinct("alert")
+    found: dict[int, tuple[FateView, ...]] = {}
+    for fate in _fates(Fate.objects.filter(transition__in=latest.values("id")).order_by("id")):
+        found[fate.alert] = (*found.get(fate.alert, ()), fate)
+    return found
+
+
+def would_have_sent(*, since: datetime) -> dict[str, tuple[int, datetime]]:
+    """Return, for each rule in shadow, how often it would have told that it fires, and when last. One query."""
+    rows = Fate.objects.filter(
+        fate="not_sent", at__gte=since, transition__new="firing", transition__alert__rule__phase="shadow"
+    )
+    counted = rows.order_by().values_list("transition__alert__rule__name")
+    return {name: (count, last) for name, count, last in counted.annotate(Count("transition", distinct=True), Max("at"))}
 
 
 def rules(guide: Guide) -> list[RuleView]:
