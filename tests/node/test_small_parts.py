@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from tests.eventually import eventually
 
-from nigrani.lib.errors import Conflict
+from nigrani.lib.errors import Conflict, NigraniError
 from nigrani.lib.home import Home
-from nigrani.node import leftovers, logfile, parent, pids, pulse, standing
+from nigrani.node import children, leftovers, logfile, parent, pids, pulse, standing
 
 
 @contextmanager
@@ -196,6 +196,24 @@ def test_a_full_disk_is_told_in_plain_words(home: Home) -> None:
         3,
         f"The disk of {home.path} is full. Free some space, then start again.\n",
     )
+
+
+def test_a_port_that_is_taken_is_told_before_a_stranger_answers_in_our_place() -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
+        port = taken.getsockname()[1]
+        for listen in (f"127.0.0.1:{port}", f"0.0.0.0:{port}"):
+            with pytest.raises(NigraniError, match=f"can't listen on {listen}: something else listens there"):
+                children.check_free({"NIGRANI_LISTEN": listen})
+    children.check_free({"NIGRANI_LISTEN": f"127.0.0.1:{port}"})
+
+
+@pytest.mark.parametrize(
+    ("listen", "why"),
+    [("8200 please", "is no address"), ("127.0.0.1:99999", "is no address"), ("192.0.2.1:8200", "can't listen on")],
+)
+def test_an_address_that_can_not_be_is_told(listen: str, why: str) -> None:
+    with pytest.raises(NigraniError, match=why):
+        children.check_free({"NIGRANI_LISTEN": listen})
 
 
 def test_the_supervisor_stays_small() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -42,6 +44,28 @@ def listen_address(home: Home, environ: Mapping[str, str]) -> tuple[str, int] | 
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)  # noqa: S104 - a key
     port = pulse.port_from(home.run / "app.port") or (int(port_text) if port_text.isdigit() else 0)
     return (host, port) if port else None
+
+
+def check_free(environ: Mapping[str, str]) -> None:
+    """Raise NigraniError when the console can't listen where it is told to.
+
+    Asked before the app's first start: a foreign server on that port would answer in its place.
+    """
+    listen = environ.get("NIGRANI_LISTEN", DEFAULT_LISTEN)
+    host, _, port = listen.rpartition(":")
+    try:
+        place = (host.strip("[]") or "127.0.0.1", int(port))
+        with socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left is free
+            line.bind(place)
+            line.listen(1)
+    except (ValueError, OverflowError):
+        raise NigraniError(f"NIGRANI_LISTEN is no address: {listen!r}.", "Write for example 127.0.0.1:8200") from None
+    except OSError as error:
+        why = "something else listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise NigraniError(
+            f"The console can't listen on {listen}: {why}.", "Choose another: nigrani up --listen HOST:PORT"
+        ) from error
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -117,9 +141,13 @@ def _app(home: Home, env: Mapping[str, str]) -> Child:
         address = listen_address(home, env)
         return pulse.http(*address, "/healthz") if address else None
 
+    def command() -> Command:
+        check_free(env)
+        return Command(_python("nigrani.node.app"), cwd=home.path, env=env)
+
     return Child(
         name="app",
-        command=lambda: Command(_python("nigrani.node.app"), cwd=home.path, env=env),
+        command=command,
         target=target,
         stop_within_s=6,
         mistakes=frozenset({2}),  # an invalid guide or setting: it said which

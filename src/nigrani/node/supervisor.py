@@ -265,7 +265,7 @@ def _ready_home(home: Home) -> Iterator[None]:
         raise NigraniError(
             f"The home {home.path} can't be used: {error.strerror}.", "Set NIGRANI_HOME to a folder of your own."
         ) from error
-    probe.unlink()
+    probe.unlink(missing_ok=True)  # another start on this home may have cleared it away
     yield
 
 
