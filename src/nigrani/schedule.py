@@ -125,12 +125,20 @@ def loops(home: Home, *, late: Callable[[], list[str]], lags: Callable[[], dict[
 
 
 def evaluate(guide: Guide) -> int:
-    """One pass from facts to messages: readings, alerts, promises, dispatch. Returns how many alerts changed."""
+    """One pass from facts to messages: readings, alerts, dispatch, promises. Returns how many alerts changed.
+
+    Raises SourceError when telemetry does not answer, after what follows was done: what can't be read becomes unknown
+    after a while, and what was decided before is still told.
+    """
 
     now = clock.now()
-    readings.compute(guide, now=now)
-    changed = alerts.evaluate(guide, now=now)
-    alerts.dispatch(guide, now=now)
+    try:
+        readings.compute(guide, now=now)
+    finally:
+        try:
+            changed = alerts.evaluate(guide, now=now)
+        finally:
+            alerts.dispatch(guide, now=now)
     promises.evaluate(guide, now=now)
     return changed
 
