@@ -289,11 +289,13 @@ def test_a_source_that_is_not_set_up_is_not_asked(site: Site) -> None:
     [view] = queries.sources(bare, NOW)
     assert (view.state, view.missing, view.age_s) == ("no_source", ("ERP_URL",), None)
     ready = guides.guide(guides.web(site.base))
-    actions.sync(ready, now=after(60))
-    assert turn(ready, after(60)) == 1
-    actions.sync(bare, now=after(70))
-    assert turn(bare, after(100)) == 0
-    assert queries.ages(bare, after(100)) == {"website": None}
+    actions.sync(ready, now=after(3600))
+    assert queries.sources(ready, after(3601))[0].state == "new"
+    assert queries.sources(ready, after(3661))[0].state == "stale"
+    assert turn(ready, after(3601)) == 1
+    actions.sync(bare, now=after(3610))
+    assert turn(bare, after(3700)) == 0
+    assert queries.ages(bare, after(3700)) == {"website": None}
 
 
 def test_what_left_the_guide_is_kept_and_no_longer_asked(site: Site) -> None:

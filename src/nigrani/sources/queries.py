@@ -107,7 +107,7 @@ def _view(declared: Declared, row: Source | None, probes: Iterable[Probe], *, no
         name=declared.name,
         title=declared.title,
         kind=declared.kind,
-        state=_standing(declared, row, age_s, worst, now=now),
+        state=_standing(declared, views, age_s, worst, now=now),
         age_s=age_s,
         stale_after=declared.stale_after,
         error=worst.last_detail if worst else "",
@@ -122,14 +122,15 @@ def _view(declared: Declared, row: Source | None, probes: Iterable[Probe], *, no
 
 
 def _standing(
-    declared: Declared, row: Source | None, age_s: float | None, worst: ProbeView | None, *, now: datetime
+    declared: Declared, probes: Iterable[ProbeView], age_s: float | None, worst: ProbeView | None, *, now: datetime
 ) -> Standing:
     if not declared.is_set_up:
         return "no_source"
     if worst is not None and worst.last_failure == "refused":
         return "refused"
     if age_s is None:
-        is_young = row is None or now - row.created_at <= declared.stale_after
+        began = min((each.since for each in probes), default=now)  # nothing is believed yet: since we ask
+        is_young = now - began <= declared.stale_after
         return "new" if is_young else "stale"
     return "fresh" if age_s <= declared.stale_after.total_seconds() else "stale"
 
