@@ -1,8 +1,9 @@
 """What everything costs in memory when it has nothing to do: `python bench/memory.py [seconds]`.
 
 Starts `nigrani up` on an empty home with the shipped guide, waits (60 s unless told otherwise) and prints the PSS of
-each process with what it started: shared pages counted by share, so that the sum is what the machine pays. Exits
-with 1 over the promise.
+each process with what it started: shared pages counted by share. Other programs that map the same libraries (a test
+run beside it) make PSS smaller, so the last line counts every page of a file once, as on a machine of its own. That
+figure is held against the promise; exits with 1 over it.
 """
 
 from __future__ import annotations
@@ -62,11 +63,38 @@ def _measure(home: Home, up: subprocess.Popen[bytes], rest_s: float) -> int:
     sizes |= {name: pids.tree_pss_bytes(entry.pid) or 0 for name, entry in told.children.items()}
     for name, size in sizes.items():
         print(f"{name:<11}{size / 2**20:7.1f} MB")
-    total = sum(sizes.values())
-    print(
-        f"{'total':<11}{total / 2**20:7.1f} MB PSS after {rest_s:.0f} s idle; promised: {PROMISED_BYTES / 2**20:.0f} MB"
-    )
-    return 0 if total <= PROMISED_BYTES else 1
+    print(f"{'PSS':<11}{sum(sizes.values()) / 2**20:7.1f} MB after {rest_s:.0f} s idle")
+    alone = _alone([up.pid, *(pid for entry in told.children.values() for pid in pids.tree(entry.pid))])
+    print(f"{'alone':<11}{alone / 2**20:7.1f} MB of {PROMISED_BYTES / 2**20:.0f} MB promised")
+    return 0 if alone <= PROMISED_BYTES else 1
+
+
+def _alone(ours: list[int]) -> int:
+    """Return the bytes of these processes if nobody else ran: our own pages, and each page of a file once."""
+    own, files = 0, dict[tuple[str, str], int]()
+    for pid in ours:
+        try:
+            rollup = dict(_fields(Path(f"/proc/{pid}/smaps_rollup")))
+            lines = Path(f"/proc/{pid}/smaps").read_text().splitlines()
+        except OSError:  # a worker of PostgreSQL's that ended meanwhile
+            continue
+        own += rollup["Pss_Anon"] + rollup["Pss_Shmem"]
+        mapping = ("", "")
+        resident = 0
+        for line in lines:
+            words = line.split()
+            if not words[0].endswith(":"):  # address perms offset device inode path
+                mapping = (words[5], words[2]) if len(words) > 5 and words[4] != "0" else ("", "")
+            elif words[0] == "Rss:":
+                resident = int(words[1]) * 1024
+            elif words[0] == "Anonymous:" and mapping[0] and not mapping[0].startswith(("/dev/zero", "/SYSV")):
+                files[mapping] = max(files.get(mapping, 0), resident - int(words[1]) * 1024)
+    return own + sum(files.values())
+
+
+def _fields(path: Path) -> list[tuple[str, int]]:
+    lines = [line.split() for line in path.read_text().splitlines()[1:]]
+    return [(words[0].rstrip(":"), int(words[1]) * 1024) for words in lines]
 
 
 if __name__ == "__main__":
