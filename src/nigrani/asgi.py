@@ -18,6 +18,7 @@ from asgiref.sync import ThreadSensitiveContext
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nigrani.settings")
 
 from django.core.asgi import get_asgi_application
+from django.db import connections
 
 from nigrani import __version__
 from nigrani.console.assets import Asset, assets
@@ -40,6 +41,7 @@ class Application:
         self._assets = assets()
         self._health = msgspec.json.encode({"ok": True, "version": __version__})
         self._free: asyncio.Queue[ThreadPoolExecutor] | None = None
+        self._made: list[ThreadPoolExecutor] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,12 +73,19 @@ class Application:
         finally:
             self._threads().put_nowait(thread)
 
+    def close(self) -> None:
+        """End the threads and with them their database connections. The process's end does the same."""
+        for thread in self._made:
+            thread.submit(connections.close_all)
+            thread.shutdown()
+
     def _threads(self) -> asyncio.Queue[ThreadPoolExecutor]:
         """Return the free threads; made at first use, inside the loop that serves."""
         if self._free is None:
             self._free = asyncio.Queue()
             for number in range(_THREADS):
-                self._free.put_nowait(ThreadPoolExecutor(1, thread_name_prefix=f"console-{number}"))
+                self._made.append(ThreadPoolExecutor(1, thread_name_prefix=f"console-{number}"))
+                self._free.put_nowait(self._made[-1])
         return self._free
 
 

@@ -167,8 +167,9 @@ def would_have_sent(*, since: datetime) -> dict[str, tuple[int, datetime]]:
     rows = Fate.objects.filter(
         fate="not_sent", at__gte=since, transition__new="firing", transition__alert__rule__phase="shadow"
     )
-    counted = rows.order_by().values_list("transition__alert__rule__name")
-    return {name: (count, last) for name, count, last in counted.annotate(Count("transition", distinct=True), Max("at"))}
+    by_rule = rows.order_by().values_list("transition__alert__rule__name")
+    counted = by_rule.annotate(Count("transition", distinct=True), Max("at"))
+    return {name: (count, last) for name, count, last in counted}
 
 
 def rules(guide: Guide) -> list[RuleView]:

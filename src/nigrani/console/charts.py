@@ -15,6 +15,7 @@ _BUCKETS = 240  # points a line: about two to a pixel on a phone, four pixels ea
 _TABLE_ROWS = 48
 _X_STEPS = [timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080)]
 _X_TICKS, _Y_TICKS = 7, 4
+_FLAT = 1e-9  # a smaller spread is noise of floating point, not something to look at
 
 Point = tuple[datetime, float | None]
 
@@ -123,19 +124,23 @@ def gaps(lines: Sequence[Line], chart: Chart) -> list[tuple[float, float]]:
 
 
 def scale(lines: Sequence[Line], chart: Chart) -> tuple[float, float, list[float]]:
-    """Return the lowest and highest value of the axis and its ticks. Counts start at 0; ratios end at 1."""
+    """Return the lowest and highest value of the axis and its ticks. It holds 0, but for shares, which are looked at
+    closely and end at 1."""
     values = [value for line in lines for _, value in line.points if value is not None]
     if chart.level:
         values.append(chart.level.at)
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if chart.unit != "ratio" or low > high - 1e-12:
-        low = min(0.0, low)
-    if high <= low:
+    is_share = chart.unit == "ratio" and low >= 0 and high <= 1
+    if is_share and high - low < _FLAT:
+        low, high = 0.0, 1.0
+    elif not is_share:
+        low, high = min(0.0, low), max(0.0, high)
+    if high - low < _FLAT:
         high = low + 1.0
     step = nice_step((high - low) / _Y_TICKS)
-    low, high = math.floor(low / step) * step, math.ceil(high / step + 1e-9) * step
-    if chart.unit == "ratio":
-        low, high = max(0.0, low), min(max(1.0, *values, 0.0) if values else 1.0, high)
+    low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+    if is_share:
+        low, high = max(0.0, low), min(1.0, high)
     first = math.ceil(low / step - 1e-9)
     return low, high, [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest
 
 from nigrani.access.models import Person
+from nigrani.alerts import queries as alerts
 from nigrani.guide import current
 from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
@@ -34,10 +35,7 @@ def everywhere(request: HttpRequest) -> dict[str, object]:
         known |= {"zone": guide.zone, "guide_name": guide.name}
     person = getattr(request, "user", None)
     if isinstance(person, Person):
-        firing = _firing()
+        counted: int | None = getattr(request, "firing", None)
+        firing = alerts.firing_count() if counted is None else counted
         known |= {"firing": firing, "menu": menu(person, request.path, firing=firing)}
     return known
-
-
-def _firing() -> int:
-    return 0

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import deliveries, door, guide, ledger, measures, people, promises, search, small, sources
+from .views import (
+    alerts,
+    deliveries,
+    door,
+    guide,
+    ledger,
+    measures,
+    overview,
+    people,
+    promises,
+    rules,
+    search,
+    small,
+    sources,
+)
 
 urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("now", overview.now, name="now"),
+    path("alerts", alerts.index, name="alerts"),
+    path("alerts/<int:number>", alerts.alert, name="alert"),
+    path("rules", rules.index, name="rules"),
+    path("rules/<str:name>", rules.rule, name="rule"),
+    path("rules/<str:name>/promote", rules.promote, name="promote"),
+    path("rules/<str:name>/demote", rules.demote, name="demote"),
     path("login", door.sign_in, name="login"),
     path("logout", door.sign_out, name="logout"),
     path("welcome/<str:token>", door.welcome, name="welcome"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from nigrani.alerts.queries import AlertView
 from nigrani.console import states
 from nigrani.guide.model import Cover, Where
 from nigrani.lib import units
@@ -29,6 +31,21 @@ def state(word: str, said: str = "") -> SafeString:
         drawing,
         said or states.say(word),
     )
+
+
+@register.simple_tag
+def alert_state(alert: AlertView) -> SafeString:
+    """Write an alert's state; one that is in shadow keeps its word and is muted, an unknown one says why."""
+    word = states.say(alert.word)
+    if alert.phase == "shadow":
+        return state("muted", f"{word}, in shadow")
+    return state(alert.known if alert.state == "unknown" else alert.state, word)
+
+
+@register.simple_tag
+def titled(name: str, titles: Mapping[str, str]) -> str:
+    """Write what a name of the guide is called; nobody is an em dash."""
+    return titles.get(name, name) if name else "—"
 
 
 @register.filter
@@ -125,7 +142,7 @@ def covers(items: tuple[Cover, ...]) -> SafeString:
 
 
 @register.simple_tag
-def labels(values: dict[str, str]) -> str:
+def labels(values: Mapping[str, str]) -> str:
     """Write an alert's labels as {key=value, key=value}; nothing when there are none."""
     if not values:
         return ""

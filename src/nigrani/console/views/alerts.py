@@ -1,0 +1,112 @@
+"""Alerts: the list, and each one's page."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from nigrani import oncall
+from nigrani.access.models import Role
+from nigrani.access.roles import PersonRequest, needs
+from nigrani.alerts import queries
+from nigrani.alerts.judge import level
+from nigrani.alerts.queries import AlertView, TransitionView
+from nigrani.console import queries as telemetry
+from nigrani.console.charts import Level
+from nigrani.console.drawing import draw
+from nigrani.guide import current
+from nigrani.guide.model import Alert, Guide
+from nigrani.lib import clock
+
+_PAGE = 50
+_SHOWN = {
+    "open": ("firing", "recovering", "pending"),
+    "unknown": ("unknown",),
+    "ok": ("ok",),
+}
+
+
+@require_safe
+@needs(Role.VIEWER)
+def index(request: PersonRequest) -> HttpResponse:
+    """List alerts, worst first; ?show= narrows to a kind, ?rule= to a rule."""
+    guide = current.get()
+    rule, show = request.GET.get("rule") or None, request.GET.get("show", "")
+    found = queries.alerts(guide, rule=rule)
+    counts = [(word, sum(each.state in states for each in found)) for word, states in _SHOWN.items()]
+    chosen = [each for each in found if each.state in _SHOWN[show]] if show in _SHOWN else found
+    page = _number(request.GET.get("page", ""))
+    start = (page - 1) * _PAGE
+    context = {
+        "alerts": chosen[start : start + _PAGE],
+        "counts": counts,
+        "total": len(found),
+        "show": show if show in _SHOWN else "",
+        "rule": rule,
+        "earlier": page - 1 if page > 1 else None,
+        "later": page + 1 if len(chosen) > start + _PAGE else None,
+    }
+    return render(request, "console/alerts.html", context)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 6 and int(text) else 1
+
+
+@require_safe
+@needs(Role.VIEWER)
+def alert(request: PersonRequest, number: int) -> HttpResponse:
+    """Show what, since when, how bad, who, why it was or was not sent, what to do, the measure, the transitions."""
+    guide, now = current.get(), clock.now()
+    found = queries.alert(guide, number) if number < 2**63 else None
+    if found is None:
+        raise Http404(f"There is no alert {number}.")
+    declared = guide.alerts.get(found.rule)
+    transitions = queries.transitions(alert_id=found.id, limit=_PAGE)
+    span = request.GET.get("over", "")
+    context: dict[str, object] = {
+        "alert": found,
+        "declared": declared,
+        "transitions": transitions,
+        "told": _told(transitions),
+        "titles": {each.name: each.title for each in guide.receivers.values()},
+        "span": span if span in telemetry.SPANS else telemetry.SPAN,
+        "spans": list(telemetry.SPANS),
+    }
+    if declared:
+        context |= _from_guide(guide, declared, found)
+        chart = telemetry.chart(
+            guide,
+            guide.measures[declared.when.measure],
+            [telemetry.label_key(dict(found.labels))],
+            span=str(context["span"]),
+            now=now,
+            level=_level(guide, declared),
+        )
+        drawing = draw(chart.found) if chart.found else ""
+        context |= {"chart": chart.found, "drawing": drawing, "error": chart.error}
+    return render(request, "console/alert.html", context)
+
+
+def _from_guide(guide: Guide, declared: Alert, found: AlertView) -> dict[str, object]:
+    return {
+        "measure": guide.measures[declared.when.measure],
+        "level": level(declared, guide.measures[declared.when.measure]),
+        "owner": guide.people.get(declared.owner),
+        "receivers": oncall.receivers_for(guide, declared),
+        "runbook": guide.runbooks.get(declared.runbook),
+    }
+
+
+def _level(guide: Guide, declared: Alert) -> Level:
+    when = declared.when
+    at = when.above if when.above is not None else when.below
+    assert at is not None, "a condition has one of the two"
+    said = f"fires {level(declared, guide.measures[when.measure])}"
+    return Level(at, when.above is not None, said)
+
+
+def _told(transitions: list[TransitionView]) -> TransitionView | None:
+    """Return the latest change that is told to somebody: a beginning, or an end after it."""
+    return next((each for each in transitions if each.fates or each.awaits), None)
