@@ -255,7 +255,6 @@ def _invite(email: str) -> None:
         click.echo("   Somebody can sign in already. Invite others with: nigrani person invite")
         return
     token = people.invite("admin", by="nigrani init", now=clock.now())
-    console = os.environ.get("NIGRANI_CONSOLE_URL", "http://127.0.0.1:8200")
     whose = f" for {email}" if email else ""
     click.echo(f"\nThe first sign-in{whose}, by this link, once and within 24 hours:")
-    click.echo(f"   {links.link(console, 'welcome', token=token)}")
+    click.echo(f"   {links.link(links.console(), 'welcome', token=token)}")

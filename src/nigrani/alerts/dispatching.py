@@ -7,7 +7,6 @@ A transition that is to be told carries `awaits` until its fates stand; they, th
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,7 +121,6 @@ def _receivers(guide: Guide, declared: Declared | None, each: Transition, queued
 
 
 def _notice(guide: Guide, declared: Declared | None, each: Transition, began: Mapping[int, datetime]) -> Notice:
-    console = os.environ.get("NIGRANI_CONSOLE_URL", "http://127.0.0.1:8200")
     alert = each.alert
     told = notices.Told(
         alert.key,
@@ -130,7 +128,7 @@ def _notice(guide: Guide, declared: Declared | None, each: Transition, began: Ma
         each.at,
         each.because,
         began.get(each.pk, each.at),
-        links.link(console, "alert", id=alert.pk),
+        links.link(links.console(), "alert", id=alert.pk),
     )
     if each.new == "firing" and declared is not None:
         return notices.firing(guide, declared, told)

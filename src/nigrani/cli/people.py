@@ -33,9 +33,9 @@ def person(context: click.Context, as_json: bool) -> None:
 
 @person.command("invite")
 @click.option("--role", type=ROLES, default="viewer", show_default=True)
-@click.option("--console", default="http://127.0.0.1:8200", show_default=True, help="The console's address.")
+@click.option("--console", help="The console's address.", show_default="NIGRANI_CONSOLE_URL, or where it listens")
 @json_option
-def person_invite(role: str, console: str, as_json: bool) -> None:
+def person_invite(role: str, console: str | None, as_json: bool) -> None:
     """Print a one-time link with which a person makes their own account within 24 hours.
 
     \b
@@ -45,7 +45,7 @@ def person_invite(role: str, console: str, as_json: bool) -> None:
     from nigrani.access import people
 
     token = people.invite(role, by="command line", now=clock.now())
-    address = links.link(console, "welcome", token=token)
+    address = links.link(console or links.console(), "welcome", token=token)
     emit({"link": address, "role": role}) if as_json else click.echo(address)
 
 

@@ -75,7 +75,7 @@ def set_up(*, mode: str = "real", watched: bool = True, folder: Path | None = No
         home = Home(root / "nigrani")
         home.ensure()
         port = _free_port()
-        _hand_over(home, yard, monitor_dsn=_make_role(yard), console=f"http://127.0.0.1:{port}")
+        _hand_over(home, yard, monitor_dsn=_make_role(yard))
         node = stack.enter_context(_running(home, port)) if watched else None
         yield Stage(yard=yard, home=home, console=f"http://127.0.0.1:{port}", node=node)
 
@@ -111,14 +111,13 @@ def _make_role(yard: yards.Yard) -> str:
     return f"postgresql://{roles.MONITOR}:{password}@{app['host']}:{app['port']}/{app['dbname']}"
 
 
-def _hand_over(home: Home, yard: yards.Yard, *, monitor_dsn: str, console: str) -> None:
+def _hand_over(home: Home, yard: yards.Yard, *, monitor_dsn: str) -> None:
     for name, value in {
         "ERP_URL": yard.state["website"]["url"],
         "ERP_DATABASE_URL": monitor_dsn,
         "SLACK_WEBHOOK_URL": yard.state["receivers"]["slack"]["webhook_url"],
         "NIGRANI_DEAD_MAN_URL": yard.state["receivers"]["deadman"]["ping_url"],
         "NIGRANI_REFERENCE_URL": yard.state["elsewhere"]["url"],
-        "NIGRANI_CONSOLE_URL": console,
     }.items():
         home.vault.put(name, Secret(value))
 
