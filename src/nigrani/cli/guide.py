@@ -91,20 +91,24 @@ def guide_show(name: str | None, as_json: bool) -> None:
     if name is not None and not as_json:
         for each in found:
             click.echo(f"{each['where']}  {each['kind']} {each['name']}")
-            file, line, _ = each["where"].rsplit(":", 2)
-            click.echo(_block(loaded.text[file].splitlines(), int(line)))
+            file, line, column = each["where"].rsplit(":", 2)
+            click.echo(_block(loaded.text[file].splitlines(), int(line), int(column)))
         return
     columns = {"kind": "Kind", "name": "Name", "title": "Says", "where": "Stands in"}
     show(found, columns, as_json=as_json, empty="The guide declares nothing.")
 
 
-def _block(lines: Sequence[str], first: int) -> str:
-    indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
-    block = [lines[first - 1]]
-    for line in lines[first:]:
-        if line.strip() and len(line) - len(line.lstrip()) <= indent:
+def _block(lines: Sequence[str], line: int, column: int) -> str:
+    """Return a declaration as it is written: its key's line and what is indented under it."""
+    start = line - 1
+    if not lines[start][: column - 1].strip():  # a block stands under its key; a {flow} mapping beside it
+        start = next(above for above in range(start - 1, -1, -1) if lines[above].rstrip().endswith(":"))
+    indent = len(lines[start]) - len(lines[start].lstrip())
+    block = [lines[start]]
+    for below in lines[start + 1 :]:
+        if below.strip() and len(below) - len(below.lstrip()) <= indent:
             break
-        block.append(line)
+        block.append(below)
     return "\n".join(block).rstrip()
 
 
