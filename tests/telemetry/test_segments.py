@@ -43,10 +43,12 @@ def test_many_threads_share_fsyncs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         real(file)
 
     monkeypatch.setattr(os, "fsync", slow)
-    threads = [
-        threading.Thread(target=lambda k=k: [writer.commit(frame(f"{k}-{i}"), 1, AT) for i in range(10)])
-        for k in range(20)
-    ]
+
+    def commit(of: int) -> None:
+        for number in range(10):
+            writer.commit(frame(f"{of}-{number}"), 1, AT)
+
+    threads = [threading.Thread(target=commit, args=(of,)) for of in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import clickhouse_connect
@@ -37,7 +38,7 @@ class Http:
         self.connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=30)
 
     def ask(
-        self, body: bytes | str = b"", method: str = "POST", headers: dict[str, str] | None = None, **asked: object
+        self, body: bytes | str = b"", method: str = "POST", headers: dict[str, str] | None = None, **asked: Any
     ) -> tuple[int, bytes, dict[str, str]]:
         own = {"X-ClickHouse-User": self.user, "X-ClickHouse-Key": self.password} if headers is None else headers
         self.connection.request(method, "/?" + urlencode(asked), body, own)
@@ -98,7 +99,7 @@ def test_the_password_is_taken_from_the_address_and_from_basic(engine: Http) -> 
     ],
 )
 def test_errors_are_told_as_clickhouse_tells_them(
-    engine: Http, sql: str, settings: dict[str, object], status: int, code: int
+    engine: Http, sql: str, settings: dict[str, Any], status: int, code: int
 ) -> None:
     got, body, told = engine.ask(sql, **settings)
     assert (got, told["X-ClickHouse-Exception-Code"]) == (status, str(code))
