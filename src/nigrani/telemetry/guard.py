@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -33,6 +34,7 @@ class Inspected:
     columns: tuple[str, ...]
 
 
+@lru_cache(maxsize=512)  # a guide's measures run every few seconds, and parsing one costs more than a small query
 def inspect(sql: str) -> Inspected:
     """Return the tables and output columns of the guide's SQL.
 
