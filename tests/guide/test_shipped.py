@@ -182,7 +182,7 @@ def test_response_times_are_kept_as_digests_that_merge(
 
 @pytest.mark.django_db
 def test_a_full_database_is_not_down_but_it_is_full_and_not_responsive(guide: Guide, telemetry: str) -> None:
-    stored([
+    stored(gauges=[gauge("postgres.connections.ratio", 16, 1.0, source="database")], probes=[
         probe("responsive", 0, source="database", total_ms=12.0),
         probe("responsive", 15, source="database", up=0, failure="full"),
         probe("connections", 16, source="database", up=0, failure="full"),
