@@ -10,7 +10,7 @@ from typing import Any
 
 from nigrani.guide import current
 from nigrani.guide.model import Condition, Guide, Measure
-from nigrani.lib.errors import Refused
+from nigrani.lib.errors import SourceError
 from nigrani.telemetry import store
 
 from . import labels as label_sets
@@ -146,7 +146,7 @@ def _rows(
 ) -> dict[tuple[str, timedelta], dict[str, _Row]]:
     """Return the merged rows of each (measure, over), asking the store only for those that may have changed.
 
-    A measure whose readings can't be merged (a digest of another kind) gets a standing that says so.
+    A measure whose readings can't be merged (a digest of another kind, too many rows) gets a standing that says so.
     """
     found: dict[tuple[str, timedelta], dict[str, _Row]] = {}
     wanted: list[tuple[Measure, timedelta]] = []
@@ -158,7 +158,8 @@ def _rows(
             wanted.append((guide.measures[name], over))
     try:
         fresh = _ask(wanted, standing, now)
-    except Refused:
+    except SourceError:
+        store.ping()  # raises when it is the store that is away
         fresh = _ask_apart(wanted, standing, now)
     if len(_cache.rows) > 4 * len(guide.measures) + 1000:
         _cache.rows.clear()  # texts and windows of guides that are gone
@@ -181,7 +182,7 @@ def _ask_apart(
     for measure, over in wanted:
         try:
             found |= _ask([(measure, over)], standing, now)
-        except Refused as error:
+        except SourceError as error:
             says = f"its readings can't be merged: {error}"
             standing[measure.name] = replace(standing[measure.name], known="unknown", says=says)
     return found
