@@ -57,7 +57,7 @@ def test_each_store_killed_comes_back_with_what_it_acknowledged(start: Start, ho
     up = start()
     with _connect(home) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000)")
-    store = Store.of(home)
+    store = Store.of(home)  # not the session's
     store.command("CREATE TABLE kept (n UInt32) ENGINE = MergeTree ORDER BY n")
     store.command("INSERT INTO kept SELECT number FROM numbers(1000)")
     for name in ("postgres", "telemetry"):

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.eventually import eventually
-from tests.node.upping import Up, gone
+from tests.node.upping import OWN_STORES, Up, gone
 
 from nigrani import guide
 from nigrani.lib import http
@@ -22,14 +22,11 @@ from nigrani.lib.home import Home
 
 pytestmark = pytest.mark.slow("starts every process of an installation")
 
-# A test session points at stores of its own; an installation has its home's.
-_OWN_STORES = {"NIGRANI_CLICKHOUSE_URL": "", "NIGRANI_DATABASE_URL": ""}
-
 
 def _up(home: Home, **env: str) -> tuple[Up, str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         listen = f"127.0.0.1:{free.getsockname()[1]}"
-    return Up(home, "-m", "nigrani.node.supervisor", env=_OWN_STORES | env | {"NIGRANI_LISTEN": listen}), listen
+    return Up(home, "-m", "nigrani.node.supervisor", env=env | {"NIGRANI_LISTEN": listen}), listen
 
 
 def _answers(listen: str) -> bool:
@@ -42,7 +39,7 @@ def _doctor(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
         "import msgspec\nreport = doctor.report(Home.from_environment())\n"
         "sys.stdout.write(msgspec.json.encode(report).decode() if 'json' in sys.argv else doctor.text(report))\n"
     )
-    env = os.environ | _OWN_STORES | {"NIGRANI_HOME": str(home.path)}
+    env = os.environ | OWN_STORES | {"NIGRANI_HOME": str(home.path)}
     return subprocess.run(
         [sys.executable, "-c", code, *words], env=env, capture_output=True, text=True, timeout=60, check=True
     )

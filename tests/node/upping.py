@@ -16,6 +16,8 @@ from nigrani.node import pids, standing
 
 FAKES = str(Path(__file__).with_name("fakes.py"))
 NOBODY = 65534
+# A test session points at stores of its own; an installation has its home's.
+OWN_STORES = {"NIGRANI_CLICKHOUSE_URL": "", "NIGRANI_DATABASE_URL": ""}
 
 
 class Up:
@@ -30,7 +32,7 @@ class Up:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, "NIGRANI_HOME": str(home.path), **(env or {})},
+                env={**os.environ, **OWN_STORES, "NIGRANI_HOME": str(home.path), **(env or {})},
             )
 
     def told(self) -> standing.Standing:
