@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nigrani.measures import readings
+from nigrani.guide import Condition, load, shipped
+from nigrani.lib import clock
+from nigrani.lib.errors import Unreachable
+from nigrani.lib.secret import Secret, Vault
+from nigrani.measures import readings, windows
 from nigrani.measures.models import Watermark
-from nigrani.telemetry import store
+from nigrani.schedule import vocabulary
+from nigrani.telemetry import journal, store
 
-from .making import MINUTE, SHARE, T0, failed, guide, measure, probe, put, share, source
+from .making import MINUTE, SHARE, T0, answered, failed, guide, measure, probe, put, share, source
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("telemetry")]
 
@@ -194,3 +200,54 @@ def test_a_minute_without_a_number_is_left_out() -> None:
     put(probe(T0), probe(T0 + MINUTE) | {"total_ms": 5.0})
     run(one, at=T0 + MINUTE)
     assert kept("top") == {("", "10:01"): (5, 1)}
+
+
+def test_the_shipped_guide_is_computed_without_a_fault(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    vault.put("ERP_URL", Secret("https://erp.example"))
+    vault.put("ERP_DATABASE_URL", Secret("postgresql://monitor:secret@db.example/erp"))
+    real = load(shipped(), vocabulary=vocabulary(), vault=vault)
+    for of in real.sources.values():
+        put(*(probe(T0, name=name) | {"source": of.name, "up": 1, "total_ms": 5.0} for name in of.probes))
+    readings.compute(real, now=T0 + timedelta(seconds=1))
+    marks = Watermark.objects.values_list("measure", "error")
+    assert sorted(marks) == [(name, "") for name in sorted(real.measures)]
+    assert kept("system_up") == {("", "10:00"): (1, 2)}
+
+
+def test_facts_that_wait_in_the_journal_hold_the_watermark_back() -> None:
+    with clock.standing_at(T0):
+        journal.append("probes", [{"at": T0, "source": "website", "probe": "login", "outcome": "fail"}])
+    try:
+        for minutes in range(3):
+            run(failed(), at=T0 + minutes * MINUTE)
+            answered(T0 + minutes * MINUTE)
+        assert Watermark.objects.get().received_to == T0
+        [seen] = windows.read(guide(measures=[failed()]), [Condition("failed", MINUTE, above=0)], now=T0 + 2 * MINUTE)
+        assert seen.values[""].says == "its readings are 2 min behind"
+    finally:
+        journal.ship(store)
+    run(failed(), at=T0 + 3 * MINUTE)
+    assert kept() == {("", "10:00"): (1, 1)}
+
+
+def test_a_store_that_is_away_leaves_the_watermark_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    run(failed(), at=T0)
+    put(probe(T0 + MINUTE, "fail"))
+    with monkeypatch.context() as patch:
+        patch.setenv("NIGRANI_CLICKHOUSE_URL", "http://nigrani:x@127.0.0.1:9/nigrani")
+        with pytest.raises(Unreachable, match="does not answer"):
+            run(failed(), at=T0 + 2 * MINUTE)
+    assert Watermark.objects.get().received_to == T0
+    run(failed(), at=T0 + 60 * MINUTE)
+    assert kept() == {("", "10:01"): (1, 1)}
+
+
+def test_a_measure_of_many_series_rests_between_computations() -> None:
+    run(share(), at=T0)
+    put(*(probe(T0, name=f"p{index}") for index in range(500)))
+    assert run(share(), at=T0 + timedelta(seconds=1)) == 500
+    put(probe(T0 + timedelta(seconds=2), "fail", name="p1"))
+    assert run(share(), at=T0 + timedelta(seconds=3)) == 0
+    run(share(), at=T0 + timedelta(seconds=6))
+    assert kept("share")["probe=p1", "10:00"] == (1, 2)
