@@ -46,13 +46,13 @@ def test_every_table_deduplicates_and_none_forgets_by_itself(telemetry: str) -> 
 
 
 def test_migrations_are_applied_once_and_never_changed(telemetry: str, tmp_path: Any, monkeypatch: Any) -> None:
-    assert store.migrate() == []
+    assert migrate.run() == []
     (tmp_path / "0001_facts.sql").write_text("SELECT 1;\n")
     monkeypatch.setattr(migrate, "FOLDER", tmp_path)
     with pytest.raises(
         Conflict, match=r"The migration 0001_facts.sql was changed after it was applied. Add a new file"
     ):
-        store.migrate()
+        migrate.run()
 
 
 def test_a_migration_is_split_at_semicolons_that_end_a_line() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, available_timezones
@@ -18,9 +18,10 @@ from nigrani.lib.secret import Vault
 
 from . import folder as files
 from . import judge, make, reader
+from .draft import Draft
 from .fields import Url, fields_of
-from .model import Guide, Row, Where
-from .outside import Outside, read_receiver, read_source
+from .model import Guide, Where
+from .outside import read_receiver, read_source
 from .parser import NOTHING, Parser
 from .reader import Broken, Entries, Node, Problems, Scalar, clip
 from .references import dangling
@@ -56,24 +57,6 @@ class Vocabulary:
     sources: Mapping[str, tuple[type[Any], type[Any]]]
     receivers: Mapping[str, type[Any]]
     inspect_sql: Callable[[str], Inspected]
-
-
-@dataclass
-class Draft:
-    """A guide as far as it has been read: its settings, and each section's shapes by name.
-
-    A shape's misfitting fields are NOTHING; the mistake is noted already.
-    """
-
-    rows: Mapping[str, Row]
-    nodes: Mapping[str, Mapping[str, Node]]
-    shapes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    outsides: dict[tuple[str, str], Outside] = field(default_factory=dict)
-    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    top: Any = None
-    dead_man: DeadManShape | None = None
-    reference: tuple[str, ...] = ()
-    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:

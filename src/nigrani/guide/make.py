@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from . import model
+from .draft import Draft
 from .fields import fields_of
 from .levels import value
 from .model import Unit
 from .shapes import AlertShape, CheckShape, DeadManShape, KpiShape, MeasureShape
-
-if TYPE_CHECKING:
-    from .loader import Draft
 
 _DEAD_MAN_EVERY: timedelta = fields_of(DeadManShape)["every"].default
 

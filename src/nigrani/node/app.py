@@ -54,10 +54,10 @@ def migrate_state() -> None:
 
 def migrate() -> None:
     """Bring PostgreSQL and telemetry to this version's schema."""
-    from nigrani.telemetry import store
+    from nigrani.telemetry import migrate as tables
 
     migrate_state()
-    store.migrate()
+    tables.run()
 
 
 def run(home: Home, role: Role) -> int:

@@ -13,7 +13,8 @@ from nigrani.guide import Probe as Question
 from nigrani.lib import due
 
 from . import rows
-from .asking import MOST_UNDER_WAY, Asked, Asking, lease_of
+from .asked import Asked
+from .asking import MOST_UNDER_WAY, Asking, lease_of
 from .models import Probe, Source
 
 _AT_ONCE = 50  # so few probes may all begin in the same second

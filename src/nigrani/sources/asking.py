@@ -12,54 +12,27 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import close_old_connections, connection
 
 from nigrani import guide as guides
 from nigrani import integrations
-from nigrani.integrations import Answer, ProbeJob
+from nigrani.integrations import Answer
 from nigrani.lib import clock
 from nigrani.lib.errors import SourceError, Throttled, Unreadable
 from nigrani.telemetry import journal
 from nigrani.telemetry.journal import Full
 
 from . import facts, rows, state
+from .asked import Asked, Found
 from .gate import Gate
-from .models import Probe
 
 log = logging.getLogger(__name__)
 
 _TOGETHER = 500  # answers kept in one go
 MOST_UNDER_WAY = 2000
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One claimed probe on its way: its row, what the guide says of it, when and where it is asked from."""
-
-    row: Probe
-    at: datetime
-    source: guides.Source
-    probe: guides.Probe
-    reference: tuple[str, ...]
-    location: str
-
-    @property
-    def job(self) -> ProbeJob:
-        """The question as integrations are asked it."""
-        return ProbeJob(self.source.name, self.probe.name, self.source.config, self.probe.config, self.probe.timeout)
-
-
-@dataclass(frozen=True)
-class Found:
-    """An answer, when it came, and whether it is us who are cut off."""
-
-    asked: Asked
-    answer: Answer | SourceError
-    at: datetime
-    cut_off: bool = False
 
 
 class Asking:

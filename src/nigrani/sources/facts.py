@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from nigrani.integrations import Answer
 from nigrani.lib.errors import Refused, SourceError, Throttled, Unreachable
 
+from .asked import Found
 from .state import Next, Outcome
-
-if TYPE_CHECKING:
-    from .asking import Found
 
 _KINDS = ((Throttled, "throttled"), (Refused, "refused"), (Unreachable, "unreachable"))
 _LONGEST_DETAIL = 300

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from django.db import connection, transaction
@@ -14,8 +13,8 @@ from django.db import connection, transaction
 from nigrani.lib import clock
 from nigrani.lib.errors import Conflict
 
-if TYPE_CHECKING:
-    from .store import Store
+from . import store as stores
+from .store import Store
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +22,14 @@ FOLDER = Path(__file__).with_name("migrations")
 _LOCK = 0x6E6967_7274  # PostgreSQL advisory lock: our letters, so that no other program takes it by chance
 
 
-def run(store: Store) -> list[str]:
-    """Apply what is missing, one process at a time. Returns the names applied.
+def run() -> list[str]:
+    """Apply to the current store what is missing, one process at a time. Returns the names applied.
 
     Raises Conflict if a file was changed after it was applied: add a new file instead.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        store = stores.current()
         store.create_database()
         return apply(store)
 

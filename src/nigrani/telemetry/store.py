@@ -149,12 +149,6 @@ class Store:
         """Return the engine's version. Raises Unreachable or Refused."""
         return str(self.query("SELECT version() AS version")[0]["version"])
 
-    def migrate(self) -> list[str]:
-        """Bring the tables up to date under a PostgreSQL lock. Returns the names of the migrations applied."""
-        from . import migrate  # it needs Django's connection, which the rest of this room does not
-
-        return migrate.run(self)
-
     def create_database(self) -> None:
         """Make the address's database where it is missing."""
         address = self._address()
@@ -256,4 +250,4 @@ def current() -> Store:
 
 
 query, guarded, insert, insert_lines = _default.query, _default.guarded, _default.insert, _default.insert_lines
-command, ping, migrate = _default.command, _default.ping, _default.migrate
+command, ping = _default.command, _default.ping
