@@ -152,9 +152,9 @@ def test_a_rule_that_left_the_guide_tells_whom_it_had_told() -> None:
 
 
 def test_many_are_told_in_batches() -> None:
-    for _ in range(450):
+    for _ in range(210):
         change("ok", "firing")
-    assert actions.dispatch(made(), now=T0) == 450
+    assert actions.dispatch(made(), now=T0) == 210
 
 
 def test_a_message_that_can_not_be_worded_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:

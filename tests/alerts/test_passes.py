@@ -135,7 +135,7 @@ def test_a_changed_text_keeps_the_state() -> None:
 def test_holds_are_kept_in_the_database_alone() -> None:
     held = alert("many", when=Condition("failed", MINUTE, above=0), hold=MINUTE, clear=Clear(hold=MINUTE))
     of = guide(measures=[failed()], alerts=[held])
-    for second in range(0, 300, 5):
+    for second in range(0, 260, 10):
         if second < 120:
             put(probe(T0 + second * SECOND, "fail"))
         turn(of, T0 + second * SECOND)
