@@ -29,6 +29,13 @@ EMPTY = Guide(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _nothing_waits(telemetry: str) -> None:
+    """Clear away what an earlier test left in the journal."""
+    journal.ship(store)
+    store.command("TRUNCATE TABLE gauges")
+
+
 def _gauges(telemetry: str) -> list[dict[str, Any]]:
     journal.ship(store)
     return store.query("SELECT name, labels, value FROM gauges WHERE source = 'nigrani' ORDER BY name, labels")
