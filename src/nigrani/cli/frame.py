@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -13,6 +14,8 @@ from nigrani.lib.home import Home
 
 FINDING, USAGE, MISSING = 1, 2, 3
 COVER = {"row": "Row", "state": "State", "by": "By", "evidence": "Evidence"}
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,13 +41,27 @@ def show(items: Iterable[Any], columns: Mapping[str, str], *, as_json: bool, emp
     for heading in columns.values():
         table.add_column(heading, overflow="fold")
     for item in found:
-        table.add_row(*("" if item.get(key) is None else str(item.get(key)) for key in columns))
+        table.add_row(*(_shown(item.get(key)) for key in columns))
     Console(highlight=False, markup=False).print(table, markup=False)
 
 
 def emit(value: object) -> None:
     """Print one JSON document."""
     click.echo(msgspec.json.encode(msgspec.to_builtins(value, enc_hook=str)).decode())
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case str() if _INSTANT.match(value):
+            return value[:19].replace("T", " ") + " UTC"
+        case _:
+            return str(value)
 
 
 def told(error: Exception) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from nigrani.lib import clock, units
+from nigrani.guide.model import Condition
+from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
 
 from .frame import emit, json_option, show, with_state
 
 if TYPE_CHECKING:
     from nigrani.guide import Guide
+
+RECENT = timedelta(minutes=5)
 
 
 def _guide() -> Guide:
@@ -38,26 +42,26 @@ def source(context: click.Context, as_json: bool) -> None:
 @click.pass_context
 @json_option
 def measure(context: click.Context, as_json: bool) -> None:
-    """What is measured: each measure with its latest stored value."""
+    """What is measured: each measure, one line a label set, over the last five minutes."""
     guide = _guide()
-    from nigrani.measures.models import Verdict
+    from nigrani.measures import windows
 
-    latest = {verdict.item: verdict for verdict in Verdict.objects.filter(item__startswith="measure:")}
     now = clock.now()
+    recent = [Condition(name, RECENT, above=0) for name in guide.measures]
     items = [
         {
-            "name": each.name,
-            "means": each.means,
-            "unit": each.unit,
-            "known": found.known if found else "unknown",
-            "value": found.value if found else None,
-            "shown": units.show_value(found.value, each.unit) if found else "—",
-            "age": units.show_age(found.at, now=now) if found else "never",
+            "name": merged.measure.name,
+            "labels": key,
+            "unit": merged.measure.unit,
+            "known": value.known,
+            "value": value.value,
+            "says": value.says,
+            "means": merged.measure.means,
         }
-        for each in guide.measures.values()
-        for found in (latest.get(f"measure:{each.name}"),)
+        for merged in windows.read(guide, recent, now=now)
+        for key, value in (sorted(merged.values.items()) or [("", merged.of("", {}))])
     ]
-    columns = {"name": "Measure", "shown": "Value", "known": "Known", "age": "When", "means": "Means"}
+    columns = {"name": "Measure", "labels": "Labels", "known": "Known", "says": "Says"}
     show(items, columns, as_json=as_json, empty="The guide measures nothing.")
 
 
@@ -71,7 +75,7 @@ def rule(context: click.Context, as_json: bool) -> None:
     guide = _guide()
     from nigrani.alerts import queries
 
-    columns = {"name": "Rule", "title": "Title", "urgency": "Urgency", "phase": "Phase", "evaluated_at": "Evaluated"}
+    columns = {"name": "Rule", "title": "Title", "urgency": "Urgency", "phase": "Phase", "says": "Says"}
     show(queries.rules(guide), columns, as_json=as_json, empty="The guide has no rules.")
 
 
