@@ -79,7 +79,7 @@ def test_the_end_is_told_to_whoever_was_told_of_the_beginning() -> None:
         ("new", "not_sent", "The firing message was not sent, so there is nothing to take back."),
     ]
     notice = Message.objects.latest("id").notice
-    assert notice["title"] == "[resolved] System Down — login"
+    assert notice["title"] == "System Down — login"
     assert notice["lines"] == [
         "100 % over 1 min is not below 95 %.", "It fired from 15:30:00 IST on 1 Mar 2026 for 5 min.",
     ]  # fmt: skip
@@ -148,7 +148,7 @@ def test_a_rule_that_left_the_guide_tells_whom_it_had_told() -> None:
     change("firing", "ok", because="The rule left the guide.")
     gone = guide()
     assert tell(gone)[1][:2] == ("mail", "queued")
-    assert Message.objects.latest("id").notice["title"] == "[resolved] down{probe=login}"
+    assert Message.objects.latest("id").notice["title"] == "down{probe=login}"
 
 
 def test_many_are_told_in_batches() -> None:

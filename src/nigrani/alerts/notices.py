@@ -54,7 +54,7 @@ def resolved(guide: Guide, declared: Declared | None, told: Told) -> Notice:
     took = show_duration(told.at - told.since)
     return Notice(
         "resolved",
-        f"[resolved] {name}",
+        name,
         (told.because, f"It fired from {_moment(told.since, guide.zone)} for {took}."),
         facts=_facts(guide, declared, told),
         link=told.link,

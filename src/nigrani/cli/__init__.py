@@ -17,7 +17,7 @@ import click
 from nigrani import __version__
 from nigrani.lib.home import Home
 
-from .frame import COVER, FINDING, USAGE, emit, json_option, show, told, with_state
+from .frame import COVER, FINDING, USAGE, emit, json_option, show, told
 from .guide import guide
 from .people import ledger, person, token
 from .watch import alert, delivery, measure, receiver, rule, source
@@ -69,7 +69,10 @@ def up(listen: str | None) -> int:
     """
     from nigrani.node import supervisor
 
-    return supervisor.run(Home.from_environment(), environ=_listening(listen))
+    def ready(address: str) -> None:
+        click.echo(f"Nigrani runs. Console: {address}  Stop it with Ctrl-C.")
+
+    return supervisor.run(Home.from_environment(), environ=_listening(listen), ready=ready)
 
 
 @nigrani.command()
@@ -111,7 +114,6 @@ def doctor(as_json: bool) -> int:
     """
     from nigrani.node import doctor as surgery
 
-    with_state()
     report = surgery.report(Home.from_environment())
     if as_json:
         emit(report)

@@ -63,7 +63,7 @@ def _claim(name: str, covered: Cover, verdict: Verdict | None, now: datetime) ->
     state: CoverState = "claimed"
     if verdict.known == "no_source":
         state = "no source"
-    elif verdict.known in ("known", "too_little") and age <= FRESH:
+    elif verdict.known == "known" and age <= FRESH:
         state = "run"
     part = f"In part: {covered.part}. " if covered.part else ""
     evidence = f"{part}Verdict {verdict.pk}: {verdict.says}, {show_age(verdict.at, now=now)}."

@@ -107,9 +107,9 @@ def _loops(home: Home, role: Role) -> Iterator[None]:
     try:
         yield
     finally:
-        runner.stop()
+        runner.stop(timeout_s=3)  # the supervisor gives us six seconds in all
         sources.stop()
-        outbox.finish(timeout=timedelta(seconds=5))  # what is being sent now gets its outcome written
+        outbox.finish(timeout=timedelta(seconds=2))  # what is being sent now gets its outcome written
         log.info("The loops have stopped.", extra={"action": "app.stopped", "role": role})
 
 
