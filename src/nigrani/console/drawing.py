@@ -29,13 +29,14 @@ def draw(chart: Chart) -> SafeString:
 
     return format_html(
         '<svg class="chart" width="100%" height="{}" role="img" aria-labelledby="{}-t {}-d">'
-        '<title id="{}-t">{}</title><desc id="{}-d">{}</desc>{}{}{}{}{}{}</svg>',
+        '<title id="{}-t">{}</title><desc id="{}-d">{}</desc>{}{}{}{}{}{}{}</svg>',
         _HEIGHT, chart.id, chart.id, chart.id, chart.title, chart.id, describe(chart),
-        _hatching(chart, lines),
         _beyond(chart, y, low, high),
-        _grid(chart, ticks, y),
+        _hatching(chart, lines),
+        _grid(ticks, y),
         _times(chart),
         _paths(lines, chart, low, high),
+        _values(chart, ticks, y),
         _level(chart, y),
     )  # fmt: skip
 
@@ -80,12 +81,15 @@ def _beyond(chart: Chart, y: Callable[[float], str], low: float, high: float) ->
     return format_html('<rect class="beyond" x="0" y="{}" width="100%" height="{}"/>', top, height)
 
 
-def _grid(chart: Chart, ticks: Sequence[float], y: Callable[[float], str]) -> SafeString:
-    return format_html_join(
-        "",
-        '<line class="grid" x1="0" x2="100%" y1="{}" y2="{}"/><text x="0" y="{}">{}</text>',
-        ((y(tick), y(tick), f"{float(y(tick)) - 4:.1f}", units.show_value(tick, chart.unit)) for tick in ticks),
-    )
+def _grid(ticks: Sequence[float], y: Callable[[float], str]) -> SafeString:
+    heights = [(y(tick), y(tick)) for tick in ticks]
+    return format_html_join("", '<line class="grid" x1="0" x2="100%" y1="{}" y2="{}"/>', heights)
+
+
+def _values(chart: Chart, ticks: Sequence[float], y: Callable[[float], str]) -> SafeString:
+    """Write the ticks' values over the lines, so that none is struck through."""
+    written = ((f"{float(y(tick)) - 4:.1f}", units.show_value(tick, chart.unit)) for tick in ticks)
+    return format_html_join("", '<text x="0" y="{}">{}</text>', written)
 
 
 def _times(chart: Chart) -> SafeString:

@@ -38,6 +38,7 @@ _LOOKS: dict[str, Look] = {
     "failed": "bad",
     "given_up": "bad",
     "not_sent": "muted",
+    "not sent": "muted",
     "throttled": "warn",
     "uncertain": "unknown",
     "unreachable": "bad",

@@ -43,6 +43,12 @@ def alert_state(alert: AlertView) -> SafeString:
 
 
 @register.simple_tag
+def rule_state(word: str, phase: str) -> SafeString:
+    """Write a rule's state, muted while it is in shadow."""
+    return state("muted", f"{states.say(word)}, in shadow") if phase == "shadow" else state(word)
+
+
+@register.simple_tag
 def titled(name: str, titles: Mapping[str, str]) -> str:
     """Write what a name of the guide is called; nobody is an em dash."""
     return titles.get(name, name) if name else "—"
@@ -65,12 +71,12 @@ def mark() -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def when(context: Context, at: datetime | None, form: str = "both") -> str:
+def when(context: Context, at: datetime | str | None, form: str = "both") -> str:
     """Write an instant as its age and the guide's clock; the full instant stands in the element.
 
-    form: both, age or clock. None is an em dash.
+    form: both, age or clock. None, and what a template does not find, is an em dash.
     """
-    if at is None:
+    if not isinstance(at, datetime):
         return "—"
     zone: ZoneInfo = context.get("zone") or ZoneInfo("UTC")
     now: datetime = context["now"]
