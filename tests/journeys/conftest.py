@@ -12,7 +12,7 @@ from tests.journeys.house import House
 @pytest.fixture(scope="package")
 def shared_house() -> Iterator[House]:
     """Yield a running house whose every secret holds the canary; a test leaves it running and mended."""
-    with house.opened(secrets=house.CANARIES) as found:
+    with house.opened(house.canaries) as found:
         yield found
 
 
