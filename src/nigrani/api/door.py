@@ -97,8 +97,8 @@ def _refusal(request: HttpRequest, role: Role) -> HttpResponse | None:
         response.headers["WWW-Authenticate"] = 'Bearer realm="nigrani"'
         return response
     if not bearer.role.allows(role):
-        hint = f"This token is of a {bearer.role.value}."
-        return reply(Problem(f"This takes a token of a {role.value}.", hint), status=403)
+        hint = f"This one has the role {bearer.role.value}."
+        return reply(Problem(f"This takes a token with the role {role.value}.", hint), status=403)
     return None
 
 

@@ -145,3 +145,51 @@ class DeliveryShape(msgspec.Struct, frozen=True):
     created_at: datetime
     sent_at: datetime | None
     tries: list[TryShape]
+
+
+class FateShape(msgspec.Struct, frozen=True):
+    """What became of telling one receiver. word: sent, waiting, being sent, failed, given up or not sent."""
+
+    receiver: str
+    word: str
+    reason: str
+    at: datetime
+    sent_at: datetime | None
+    delivery_id: int | None
+
+
+class TransitionShape(msgspec.Struct, frozen=True):
+    """One change of an alert's state and why; fates only where it was to be told."""
+
+    id: int
+    old: str
+    new: str
+    at: datetime
+    because: str
+    value: float | None
+    known: str
+    fates: list[FateShape]
+
+
+class AlertShape(msgspec.Struct, frozen=True):
+    """A rule for one label set: ok, pending, firing, recovering or unknown. phase: live or shadow.
+
+    transitions: the latest ones, newest first; null in a list of alerts.
+    """
+
+    id: int
+    key: str
+    rule: str
+    labels: dict[str, str]
+    title: str
+    urgency: str
+    owner: str
+    action: str
+    phase: str
+    state: str
+    known: str
+    since: datetime
+    value: float | None
+    says: str
+    read_at: datetime
+    transitions: list[TransitionShape] | None = None

@@ -8,9 +8,12 @@ from . import door, views
 
 urlpatterns = [
     path("v1/status", views.status),
+    path("v1/alerts", views.list_alerts),
+    path("v1/alerts/<int:number>", views.one_alert),
     path("v1/sources", views.list_sources),
     path("v1/measures", views.list_measures),
     path("v1/cover", views.list_cover),
     path("v1/deliveries", views.list_deliveries),
+    path("", door.nothing),
     path("<path:rest>", door.nothing),
 ]

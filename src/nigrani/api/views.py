@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from nigrani import __version__
 from nigrani import guide as guides
 from nigrani.access.models import Role
+from nigrani.alerts import queries as alerts
+from nigrani.alerts.queries import AlertView, TransitionView
 from nigrani.guide.model import Condition, Where
 from nigrani.measures import cover as covers
 from nigrani.measures import windows
@@ -16,10 +19,11 @@ from nigrani.sources import queries as sources
 from nigrani.sources.queries import SourceView
 
 from . import shapes
-from .door import Ask, BadRequest, answers
+from .door import Ask, BadRequest, NotFound, answers
 
 _OVER = timedelta(minutes=5)
 _MOST = 200
+_STATES = ("ok", "pending", "firing", "recovering", "unknown")
 
 
 @answers(Role.VIEWER)
@@ -30,10 +34,34 @@ def status(ask: Ask) -> shapes.Status:
         at=ask.now,
         version=__version__,
         guide=shapes.GuideShape(guide.name, guide.digest, guide.zone.key, guides.warnings(guide)),
-        firing=0,
+        firing=alerts.firing_count(),
         sources=dict(Counter(view.state for view in sources.sources(guide, ask.now))),
         queue=shapes.Queue(waiting.count, waiting.oldest_age_s),
     )
+
+
+@answers(Role.VIEWER)
+def list_alerts(ask: Ask) -> shapes.Page[shapes.AlertShape]:
+    """List alerts, worst first; ?state= and ?rule= narrow, ?limit= up to 200, ?offset= goes on."""
+    state, rule = ask.parameters.get("state"), ask.parameters.get("rule")
+    if state is not None and state not in _STATES:
+        raise BadRequest(f"There is no state {state!r}.", f"States: {', '.join(_STATES)}.")
+    limit, offset = _limit(ask), ask.number("offset") or 0
+    found = [each for each in alerts.alerts(ask.guide, rule=rule) if state in (None, each.state)]
+    rest = None
+    if len(found) > offset + limit:
+        kept = {"state": state, "rule": rule, "limit": limit, "offset": offset + limit}
+        rest = f"{ask.path}?{urlencode({name: value for name, value in kept.items() if value is not None})}"
+    return shapes.Page([_alert(each) for each in found[offset : offset + limit]], rest)
+
+
+@answers(Role.VIEWER)
+def one_alert(ask: Ask, number: int) -> shapes.AlertShape:
+    """Return one alert with its latest changes and what became of telling them."""
+    found = alerts.alert(ask.guide, number) if number < 2**63 else None
+    if found is None:
+        raise NotFound(f"There is no alert {number}.", "List them with GET /api/v1/alerts")
+    return _alert(found, alerts.transitions(alert_id=found.id))
 
 
 @answers(Role.VIEWER)
@@ -95,10 +123,7 @@ def list_cover(ask: Ask) -> shapes.Page[shapes.CoverShape]:
 @answers(Role.VIEWER)
 def list_deliveries(ask: Ask) -> shapes.Page[shapes.DeliveryShape]:
     """List the latest messages, newest first; ?limit= up to 200, ?receiver= one receiver's."""
-    limit = ask.number("limit") or 50
-    if limit > _MOST:
-        raise BadRequest(f"limit is {limit:,}.", f"Ask for at most {_MOST}.")
-    found = outbox.deliveries(limit, receiver=ask.parameters.get("receiver") or None)
+    found = outbox.deliveries(_limit(ask), receiver=ask.parameters.get("receiver") or None)
     return shapes.Page(
         [
             shapes.DeliveryShape(
@@ -115,6 +140,42 @@ def list_deliveries(ask: Ask) -> shapes.Page[shapes.DeliveryShape]:
             for each in found
         ]
     )
+
+
+def _limit(ask: Ask) -> int:
+    limit = ask.number("limit") or 50
+    if limit > _MOST:
+        raise BadRequest(f"limit is {limit:,}.", f"Ask for at most {_MOST}.")
+    return limit
+
+
+def _alert(view: AlertView, transitions: list[TransitionView] | None = None) -> shapes.AlertShape:
+    return shapes.AlertShape(
+        id=view.id,
+        key=view.key,
+        rule=view.rule,
+        labels=dict(view.labels),
+        title=view.title,
+        urgency=view.urgency,
+        owner=view.owner,
+        action=view.action,
+        phase=view.phase,
+        state=view.state,
+        known=view.known,
+        since=view.since,
+        value=view.value,
+        says=view.says,
+        read_at=view.read_at,
+        transitions=None if transitions is None else [_transition(each) for each in transitions],
+    )
+
+
+def _transition(view: TransitionView) -> shapes.TransitionShape:
+    fates = [
+        shapes.FateShape(each.receiver, each.word, each.reason, each.at, each.sent_at, each.message)
+        for each in view.fates
+    ]
+    return shapes.TransitionShape(view.id, view.old, view.new, view.at, view.because, view.value, view.known, fates)
 
 
 def _source(view: SourceView, where: Where) -> shapes.SourceShape:
