@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from nigrani.guide import Guide
+from nigrani.guide.fields import KINDS
 from nigrani.integrations import Answer, ProbeJob, find
 from nigrani.integrations.postgres import privileges, roles
 from nigrani.lib import clock, links
@@ -115,6 +116,11 @@ def _left_out(what: str, consequence: str) -> bool:
 def _website(home: Home, url: str) -> bool:
     if not url:
         return _left_out("website", "its rows stay 'no source'")
+    kind = KINDS["url"]  # what the guide will hold it against, so that nothing is kept that stops the next start
+    try:
+        kind.parse(url)
+    except ValueError:
+        raise NigraniError(f"The website wants {kind.noun}.", f"For example {kind.example}") from None
     web = find("web")
     source_config = web.config("SourceConfig")(base=url)
     if problems := list(source_config.check()):
@@ -156,7 +162,8 @@ def _database(home: Home, dsn: str, *, insist: bool) -> bool:
     for warning in (*too_much, *found.too_little()):
         click.echo(f"   warning: {warning}")
     home.vault.put("ERP_DATABASE_URL", address)
-    click.echo(f"   {found.role} may look at {found.database} and no more. Kept as ERP_DATABASE_URL.")
+    allowed = f"may do more than look at {found.database}" if too_much else f"may look at {found.database} and no more"
+    click.echo(f"   {found.role} {allowed}. Kept as ERP_DATABASE_URL.")
     return True
 
 
