@@ -185,7 +185,9 @@ def each_told_once(house: House) -> None:
     for (kind, key), count in wanted.items():
         said = house.told(kind, key)
         first = [text for text in said if REPEAT_NOTE not in text]
-        assert len(first) <= count <= len(said), f"{kind} {key}: {count} times in the stores, {len(said)} in the channel"
+        assert len(first) <= count <= len(said), (
+            f"{kind} {key}: {count} times in the stores, {len(said)} in the channel"
+        )
         assert len(said) <= 2 * count
     everything = [words(item) for item in house.slack()]
     assert all(any(is_about(text, key) for _, key in wanted) for text in everything), everything

@@ -35,9 +35,7 @@ def _last_message(whole: House) -> int:
     return int(whole.ask("SELECT coalesce(max(id), 0) AS id FROM outbox_message")[0]["id"])
 
 
-@pytest.mark.parametrize(
-    ("at_firing", "at_the_end"), [("429", "500"), ("500", "reset"), ("hang", "lost_answer")]
-)
+@pytest.mark.parametrize(("at_firing", "at_the_end"), [("429", "500"), ("500", "reset"), ("hang", "lost_answer")])
 def test_a_message_that_slack_did_not_take_at_once_arrives(whole: House, at_firing: str, at_the_end: str) -> None:
     item, message = whole.newest(), _last_message(whole)
     for kind, trouble, broken in (("firing", at_firing, True), ("resolved", at_the_end, False)):
