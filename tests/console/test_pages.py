@@ -123,7 +123,7 @@ def test_every_page_is_built_as_a_page_should_be(morning: Alert, admin: Client) 
         for _, attrs in reader.all("input", "select"):
             assert attrs.get("type") == "hidden" or attrs.get("id") in labelled, (address, attrs)
         for _, attrs in reader.all("th"):
-            assert attrs.get("scope") in ("col", "row"), address
+            assert attrs.get("scope") in ("col", "row", "rowgroup"), address
         assert len(reader.all("table")) == len(reader.all("caption")), address
         assert not [attrs for _, attrs in reader.tags if "style" in attrs], address
         assert not [attrs for _, attrs in reader.tags if any(name.startswith("on") for name in attrs)], address
