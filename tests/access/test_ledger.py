@@ -21,7 +21,7 @@ def write(what: str, **detail: object) -> LedgerLine:
     return ledger.record(by="asha@example.org", action="alerts.promoted", what=what, detail=detail, now=NOW)
 
 
-def tamper(sql: str, *values: object) -> None:
+def tamper(sql: str, *values: str | int) -> None:
     """Do what only the database's owner can: switch the triggers off and change the table."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -153,7 +153,7 @@ def test_many_at_once_write_one_chain() -> None:
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
-        st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=8),
+        st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=8),
         st.one_of(
             st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.lists(st.integers(), max_size=3)
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -26,7 +27,9 @@ def last_action() -> tuple[str, str, str]:
     return line.action, line.by, line.what
 
 
-def sign_in(password: str = PASSWORD, *, email: str = "asha@example.org", ip: str = "10.0.0.1", at: datetime = NOW):  # type: ignore[no-untyped-def]
+def sign_in(
+    password: str = PASSWORD, *, email: str = "asha@example.org", ip: str = "10.0.0.1", at: datetime = NOW
+) -> Person:
     return people.sign_in(email, password, ip=ip, now=at)
 
 
@@ -113,13 +116,18 @@ class TestSignIn:
             said.add(str(caught.value))
         assert said == {"The e-mail address or the password is wrong."}
 
-    def test_an_unknown_address_costs_a_hash_too(self, settings, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def test_an_unknown_address_costs_a_hash_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         known = person()
-        hashes = []
+        hashes: list[int] = []
         from django.contrib.auth.hashers import MD5PasswordHasher
 
         original = MD5PasswordHasher.encode
-        monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *args: hashes.append(1) or original(*args))
+
+        def counted(*args: Any) -> str:
+            hashes.append(1)
+            return str(original(*args))
+
+        monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
         for email in (known.email, "nobody@example.org"):
             with pytest.raises(people.NotSignedIn):
                 sign_in("wrong", email=email)

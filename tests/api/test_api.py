@@ -50,7 +50,7 @@ def token(asha: Person) -> str:
 
 @pytest.fixture
 def get(token: str) -> Get:
-    def ask(path: str, **parameters: object) -> tuple[int, Any]:
+    def ask(path: str, **parameters: str | int) -> tuple[int, Any]:
         answer = Client().get(f"/api/v1/{path}", parameters, headers={"Authorization": f"Bearer {token}"})
         assert answer["Content-Type"] == "application/json"
         return answer.status_code, json.loads(answer.content)

@@ -6,7 +6,7 @@ import gzip
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,12 +22,15 @@ def served() -> Iterator[str]:
         yield address.removeprefix("http://")
 
 
-def ask(
-    served: str, method: str, path: str, body: bytes | None = None, **headers: str
-) -> tuple[int, bytes, dict[str, str]]:
+BAD = {"authorization": "Bearer ngr_x"}
+NONE: Mapping[str, str] = {}
+Answer = tuple[int, bytes, dict[str, str]]
+
+
+def ask(served: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = NONE) -> Answer:
     line = http.client.HTTPConnection(served, timeout=20)
     try:
-        line.request(method, path, body, headers)
+        line.request(method, path, body, dict(headers))
         answer = line.getresponse()
         return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}
     finally:
@@ -42,11 +45,11 @@ def test_health_needs_no_sign_in_and_no_database(served: str) -> None:
 
 def test_static_files_are_packed_and_known_again(served: str) -> None:
     path = "/static/console/console.css"
-    status, body, headers = ask(served, "GET", path, **{"accept-encoding": "gzip"})
+    status, body, headers = ask(served, "GET", path, headers={"accept-encoding": "gzip"})
     assert (status, headers["content-encoding"], headers["content-type"]) == (200, "gzip", "text/css; charset=utf-8")
     plain = ask(served, "GET", path)[1]
     assert gzip.decompress(body) == plain
-    assert ask(served, "GET", path, **{"if-none-match": headers["etag"]})[0] == 304
+    assert ask(served, "GET", path, headers={"if-none-match": headers["etag"]})[0] == 304
     assert ask(served, "HEAD", path)[1] == b""
     assert ask(served, "GET", "/static/../settings.py")[0] == 404
     assert ask(served, "GET", "/static/console/")[0] == 404
@@ -87,9 +90,7 @@ def test_slow_senders_do_not_hold_up_others(served: str) -> None:
 
 def test_many_requests_share_a_few_connections(served: str) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = list(
-            pool.map(lambda _: ask(served, "GET", "/api/v1/status", authorization="Bearer ngr_x")[0], range(60))
-        )
+        answers = list(pool.map(lambda _: ask(served, "GET", "/api/v1/status", headers=BAD)[0], range(60)))
     assert set(answers) == {401}
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")

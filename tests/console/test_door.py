@@ -55,7 +55,7 @@ def test_the_session_is_a_new_one(asha: Person, client: Client) -> None:
     session = client.session
     session["planted"] = "by somebody else"
     session.save()
-    client.cookies["nigrani_session"] = session.session_key
+    client.cookies["nigrani_session"] = session.session_key or ""
     sign_in(client)
     assert client.cookies["nigrani_session"].value != session.session_key
     cookie = client.cookies["nigrani_session"]

@@ -19,7 +19,7 @@ Answer = TypeVar("Answer", bound=HttpResponseBase)
 class PersonRequest(HttpRequest):
     """A request of somebody who is signed in."""
 
-    user: Person  # type: ignore[assignment]  # the door below lets no other in
+    user: Person  # the door below lets no other in
 
 
 def needs(
