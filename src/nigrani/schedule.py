@@ -105,7 +105,12 @@ def loops(home: Home, *, late: Callable[[], list[str]], lags: Callable[[], dict[
     """
 
     location = os.environ.get("NIGRANI_LOCATION", "")
-    pinger = deadman.DeadMan(late=late)
+    pinger, awake = deadman.DeadMan(late=late), selfwatch.Awake()
+
+    def watch_ourselves() -> int:
+        now = clock.now()
+        return selfwatch.record(standing.get(), lags=lags(), now=now, awake=awake.since(now))
+
     return [
         Loop(
             "probes",
@@ -115,9 +120,7 @@ def loops(home: Home, *, late: Callable[[], list[str]], lags: Callable[[], dict[
         Loop("ship", timedelta(seconds=1), lambda: journal.ship(store)),
         Loop("evaluate", timedelta(seconds=2), lambda: evaluate(standing.get())),
         Loop("outbox", timedelta(seconds=0.5), lambda: outbox.deliver_due(standing.get(), now=clock.now())),
-        Loop(
-            "selfwatch", timedelta(seconds=15), lambda: selfwatch.record(standing.get(), lags=lags(), now=clock.now())
-        ),
+        Loop("selfwatch", timedelta(seconds=15), watch_ourselves),
         Loop("deadman", timedelta(seconds=1), lambda: pinger.turn(standing.get(), now=clock.now())),
         Loop("secrets", timedelta(seconds=5), Secrets(home).turn),
         Loop("retention", timedelta(hours=1), lambda: retention.drop_old(clock.now())),

@@ -28,6 +28,8 @@ EMPTY = Guide(
     rows={}, text={},
 )  # fmt: skip
 
+AWAKE = timedelta(hours=1)
+
 
 @pytest.fixture(autouse=True)
 def _nothing_waits(telemetry: str) -> None:
@@ -44,7 +46,7 @@ def _gauges(telemetry: str) -> list[dict[str, Any]]:
 @pytest.mark.django_db
 def test_every_gauge_is_recorded(telemetry: str) -> None:
     now = clock.now()
-    count = selfwatch.record(EMPTY, lags={"probes": 0.5, "evaluate": 2.0}, now=now)
+    count = selfwatch.record(EMPTY, lags={"probes": 0.5, "evaluate": 2.0}, now=now, awake=AWAKE)
     rows = _gauges(telemetry)
     assert len(rows) == count
     found = {(row["name"], row["labels"].get("loop", "")): row["value"] for row in rows}
@@ -61,7 +63,7 @@ def test_a_source_without_an_answer_has_no_age(telemetry: str, monkeypatch: pyte
     source = Source("school", "web", "School", None, timedelta(seconds=60), {}, (), where)
     guide = dataclasses.replace(EMPTY, sources={"school": source})
     sources.sync(guide, now=clock.now())
-    selfwatch.record(guide, lags={}, now=clock.now())
+    selfwatch.record(guide, lags={}, now=clock.now(), awake=AWAKE)
     ages = queries.ages(guide, clock.now())
     told = {row["labels"].get("source"): row["value"] for row in _gauges(telemetry) if "source.age" in row["name"]}
     assert set(told) == {name for name, age in ages.items() if age is not None}
@@ -75,10 +77,18 @@ def test_without_a_database_the_rest_is_still_recorded(telemetry: str) -> None:
         raise OperationalError("gone")
 
     with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
-        selfwatch.record(EMPTY, lags={"probes": 1.0}, now=clock.now())
+        selfwatch.record(EMPTY, lags={"probes": 1.0}, now=clock.now(), awake=AWAKE)
     names = {row["name"] for row in _gauges(telemetry)}
     assert "nigrani.loop.lag_s" in names
     assert "nigrani.outbox.waiting" not in names
+
+
+def test_a_leap_of_the_clock_begins_our_asking_anew() -> None:
+    awake, now = selfwatch.Awake(), clock.now()
+    awake._began -= 3600
+    assert awake.since(now) >= timedelta(hours=1)
+    assert awake.since(now + timedelta(seconds=1)) >= timedelta(hours=1)
+    assert awake.since(now + timedelta(minutes=10)) < timedelta(minutes=1)
 
 
 class Switch:

@@ -2,7 +2,7 @@
 
 nigrani.loop.lag_s{loop}         since the loop last finished a turn without error
 nigrani.source.age_s{source}     since the source's last usable answer, or since we began to ask if there was none
-nigrani.source.age_ratio{source} the same, as a part of what the guide calls stale: over 1 is dark
+nigrani.source.age_ratio{source} its worst silence as a part of what is borne: over 1 it, or a question of it, is dark
 nigrani.outbox.waiting           messages not yet accepted by their receiver
 nigrani.outbox.oldest_age_s      how long the oldest of them waits; 0 when none does
 nigrani.journal.backlog_rows     facts acknowledged and not yet in telemetry
@@ -15,9 +15,10 @@ nigrani.deadman.sent{outcome}    1 when a ping went out, 0 when not, and why (de
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nigrani.guide.model import Guide
+from nigrani.lib import clock
 from nigrani.lib.home import Home
 from nigrani.outbox import queries as outbox
 from nigrani.sources import queries as sources
@@ -27,6 +28,23 @@ from . import pids, standing
 
 SOURCE = "nigrani"
 Row = dict[str, object]
+_LEAP_S = 5.0  # a clock that went further than the process's own was set forward, or the machine slept
+
+
+class Awake:
+    """How long this process has been asking without a pause; a leap of the clock counts as one."""
+
+    def __init__(self) -> None:
+        self._began = self._here = clock.monotonic()
+        self._now: datetime | None = None
+
+    def since(self, now: datetime) -> timedelta:
+        """Return how long, as of this turn."""
+        here = clock.monotonic()
+        if self._now is not None and (now - self._now).total_seconds() - (here - self._here) > _LEAP_S:
+            self._began = here
+        self._now, self._here = now, here
+        return timedelta(seconds=here - self._began)
 
 
 def gauge(name: str, value: float, *, at: datetime, **labels: str) -> Row:
@@ -34,15 +52,15 @@ def gauge(name: str, value: float, *, at: datetime, **labels: str) -> Row:
     return {"at": at, "source": SOURCE, "name": name, "labels": labels, "value": float(value)}
 
 
-def record(guide: Guide, *, lags: Mapping[str, float], now: datetime) -> int:
-    """Append every gauge to the journal; returns how many.
+def record(guide: Guide, *, lags: Mapping[str, float], now: datetime, awake: timedelta) -> int:
+    """Append every gauge to the journal; returns how many. awake: how long we have been asking without a pause.
 
     What needs PostgreSQL comes last: when it does not answer, the rest is recorded and the error raised, so that
     this loop is late and the dead-man's switch hears of it.
     """
     rows = [*_of_loops(lags, now), *_of_journal(now), *_of_memory(now)]
     try:
-        rows += [*_of_sources(guide, now), *_of_outbox(now)]
+        rows += [*_of_sources(guide, now, awake), *_of_outbox(now)]
     finally:
         journal.append("gauges", rows)
     return len(rows)
@@ -71,11 +89,11 @@ def _of_memory(now: datetime) -> Iterator[Row]:
             yield gauge("nigrani.memory.pss_bytes", size, at=now, process=name)
 
 
-def _of_sources(guide: Guide, now: datetime) -> Iterator[Row]:
+def _of_sources(guide: Guide, now: datetime, awake: timedelta) -> Iterator[Row]:
     for name, silence_s in sources.silences(guide, now).items():
         yield gauge("nigrani.source.age_s", silence_s, at=now, source=name)
-        stale_s = guide.sources[name].stale_after.total_seconds()
-        yield gauge("nigrani.source.age_ratio", silence_s / stale_s, at=now, source=name)
+    for name, ratio in sources.darkness(guide, now, asking_for=awake).items():
+        yield gauge("nigrani.source.age_ratio", ratio, at=now, source=name)
 
 
 def _of_outbox(now: datetime) -> Iterator[Row]:

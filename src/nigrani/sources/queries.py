@@ -97,6 +97,29 @@ def silences(guide: Guide, now: datetime) -> dict[str, float]:
     return {name: max(0.0, (now - at).total_seconds()) for name, at in since.items() if at is not None}
 
 
+def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str, float]:
+    """Return how dark each source is that is set up: its worst silence as a part of what is borne; over 1 is dark.
+
+    A silence is the source's, or that of one question to which we are blind while others are answered: nobody sees
+    then what only that one tells. It may last for `stale_after`, and for two of the question's own intervals.
+    asking_for: since when we have been asking without a pause. A silence older than that is left out until it has
+    lasted as long under our own eyes: a stop of ours, or a clock set forward, is not the source's.
+    """
+    silent = silences(guide, now)
+    spans = {name: [(seconds, guide.sources[name].stale_after)] for name, seconds in silent.items()}
+    blind = Probe.objects.filter(source__name__in=spans, gone_at=None, last_outcome="blind", blind_since__isnull=False)
+    for name, every, since in blind.values_list("source__name", "every", "blind_since"):
+        spans[name].append(((now - since).total_seconds(), max(guide.sources[name].stale_after, 2 * every)))
+    found = {}
+    for name, each in spans.items():
+        ratios = [(seconds / borne.total_seconds(), borne < asking_for) for seconds, borne in each]
+        if seen := [ratio for ratio, is_seen in ratios if ratio <= 1 or is_seen]:
+            found[name] = max(seen)
+        if max(ratios)[0] > 1 and found.get(name, 0) <= 1:
+            found.pop(name, None)
+    return found
+
+
 def _view(declared: Declared, row: Source | None, probes: Iterable[Probe], *, now: datetime) -> SourceView:
     views = tuple(map(_probe, probes))
     blind = [each for each in views if each.last_outcome == "blind"]
