@@ -24,7 +24,7 @@ from nigrani.lib.home import Home
 from . import frames, segments, tables
 from .segments import Full, Segment
 
-__all__ = ["Backlog", "Full", "Journal", "append", "backlog", "current", "settled_to", "ship"]
+__all__ = ["Backlog", "Full", "Journal", "append", "backlog", "current", "limit_bytes", "settled_to", "ship"]
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Journal:
     def __init__(self, folder: Path, *, limit: int | None = None) -> None:
         self.folder = folder
         self._own = segments.claim(folder)
-        self._writer = segments.Writer(self._own.folder, limit=limit if limit is not None else _limit())
+        self._writer = segments.Writer(self._own.folder, limit=limit if limit is not None else limit_bytes())
         self._adopted: list[segments.Held] = []
         self._shipping = threading.Lock()
         self._sent: set[str] = set()
@@ -190,7 +190,8 @@ def _frames(table: str, converted: list[Any], now: datetime) -> Iterator[frames.
         yield frames.Frame(table, len(part), now, lines)
 
 
-def _limit() -> int:
+def limit_bytes() -> int:
+    """Return how much a journal holds before it takes no more: NIGRANI_JOURNAL_LIMIT, else LIMIT."""
     text = os.environ.get("NIGRANI_JOURNAL_LIMIT")
     try:
         return units.size(text) if text else LIMIT

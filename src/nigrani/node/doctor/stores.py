@@ -15,12 +15,14 @@ from nigrani.lib.errors import NigraniError, Unreachable
 from nigrani.lib.home import Home
 from nigrani.lib.units import show_duration
 from nigrani.telemetry import frames
+from nigrani.telemetry.journal import limit_bytes
 from nigrani.telemetry.store import Address, Store
 
 from .told import Check, Verdict, megabytes
 
 _SKEW_WARN_S, _SKEW_BAD_S = 1.0, 10.0
 _WAITS_TOO_LONG = timedelta(minutes=2)
+_NEARLY_FULL = 0.8
 
 
 @contextmanager
@@ -110,8 +112,11 @@ def journal(home: Home, now: datetime) -> Iterator[Check]:
             continue
         oldest = min((at for at in (oldest, first) if at is not None), default=None)
     age = now - oldest if oldest is not None else timedelta()
-    verdict: Verdict = "bad" if age > _WAITS_TOO_LONG else "ok"
+    is_nearly_full = size > _NEARLY_FULL * limit_bytes()
+    verdict: Verdict = "bad" if is_nearly_full or age > _WAITS_TOO_LONG else "ok"
     what = f"{megabytes(size)} wait, the oldest for {show_duration(age)}." if oldest else "Nothing waits."
+    if is_nearly_full:
+        what += " It has room for little more; then facts are refused."
     yield Check("journal", verdict, what, "Facts are kept, but telemetry does not take them: look at telemetry.")
     rejected = sum(1 for _ in (home.journal / "rejected").glob("*.reason"))
     if rejected:
