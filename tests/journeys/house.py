@@ -63,23 +63,24 @@ def make_brisk(folder: Path) -> None:
 
 @dataclass
 class House:
-    """The school, the home, and what runs on it."""
+    """The school, the home, and what runs on it. extra: settings beside those of the home itself."""
 
     yard: Yard
     home: Home
     console: str
+    extra: Mapping[str, str] = field(default_factory=dict)
     up: Up = field(init=False)
 
-    def start(self, **environ: str) -> None:
+    def start(self) -> None:
         """Start `nigrani up` and wait until everything is ready."""
-        self.up = Up(self.home, "-m", "nigrani.cli", "up", env=self.environ() | environ)
+        self.up = Up(self.home, "-m", "nigrani.cli", "up", env=self.environ())
         eventually(lambda: self.up.process.poll() is not None or self.up.all_ready(), timeout_s=60)
         assert self.up.all_ready()
 
     def environ(self) -> dict[str, str]:
         """Return what a process of this home needs beside the session's own environment."""
         listen = self.console.removeprefix("http://")
-        return OWN_STORES | {"NIGRANI_HOME": str(self.home.path), "NIGRANI_LISTEN": listen}
+        return OWN_STORES | {"NIGRANI_HOME": str(self.home.path), "NIGRANI_LISTEN": listen} | dict(self.extra)
 
     def run(self, *words: str, said: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the command line on this home."""
@@ -235,17 +236,24 @@ def canaries(found: stage.Stage) -> dict[str, str]:
 
 @contextmanager
 def opened(
-    secrets: Callable[[stage.Stage], Mapping[str, str]] | None = None, *, start: bool = True, **environ: str
+    secrets: Callable[[stage.Stage], Mapping[str, str]] | None = None,
+    *,
+    start: bool = True,
+    folder: Path | None = None,
+    **environ: str,
 ) -> Iterator[House]:
-    """Open a school and a house that watches it by the brisk guide. secrets: put in place before the first start."""
-    with stage.set_up(watched=False) as found:
+    """Open a school and a house that watches it by the brisk guide.
+
+    secrets: put in place before the first start. folder: where both homes go; a temporary one if None.
+    """
+    with stage.set_up(watched=False, folder=folder) as found:
         make_brisk(found.home.guide)
         for name, value in (secrets(found) if secrets else {}).items():
             found.home.vault.put(name, Secret(value))
-        house = House(found.yard, found.home, found.console)
+        house = House(found.yard, found.home, found.console, environ)
         try:
             if start:
-                house.start(**environ)
+                house.start()
             yield house
         finally:
             if hasattr(house, "up"):
