@@ -18,7 +18,7 @@ from nigrani.alerts import examples
 from nigrani.guide import Guide, Vocabulary
 from nigrani.guide import current as standing
 from nigrani.lib import clock
-from nigrani.lib.errors import GuideError
+from nigrani.lib.errors import GuideError, NigraniError
 from nigrani.lib.home import Home
 from nigrani.lib.loops import Loop
 from nigrani.measures import promises, readings
@@ -58,33 +58,46 @@ def load_guide(home: Home) -> Guide:
 class Secrets:
     """Takes rotated secrets without a restart: loads the guide again when a file in `secrets/` changed.
 
-    A guide whose text changed meanwhile is not taken by the way: its new text starts with the next start.
+    A guide whose text changed meanwhile is not taken by the way: the new text and the secret wait for the next start.
     """
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._seen = self._fingerprint()
+        self._told = self._seen
 
     def turn(self) -> int:
-        """Reload if a secret changed. Returns how often it reloaded: 0 or 1."""
+        """Reload if a secret changed. Returns how often it reloaded: 0 or 1.
+
+        What can't be taken yet (a secret that others may read, a guide being edited) is tried again every turn; what
+        runs goes on running meanwhile, so it is a warning and no failure of this loop.
+        """
         present = self._fingerprint()
         if present == self._seen:
             return 0
-        self._seen = present
-        fresh = load_guide(self._home)
+        try:
+            fresh = load_guide(self._home)
+        except NigraniError as error:
+            if present != self._told:
+                log.warning("A changed secret can't be taken yet: %s", error, extra={"action": "secret.waiting"})
+            self._told = present
+            return 0
         if fresh.digest != standing.get().digest:
             log.warning(
-                "A secret changed, and so did the guide. The guide is taken at the next start.",
+                "A secret changed, and so did the guide. Both are taken at the next start.",
                 extra={"action": "guide.waiting"},
             )
+            self._seen = present
             return 0
         take(fresh)
+        self._seen = present
         log.info("A changed secret was taken.", extra={"action": "secret.taken"})
         return 1
 
     def _fingerprint(self) -> frozenset[tuple[str, int, int]]:
+        # ctime, for `chmod 600` changes nothing else.
         return frozenset(
-            (path.name, found.st_mtime_ns, found.st_size)
+            (path.name, found.st_ctime_ns, found.st_size)
             for path in self._home.secrets.iterdir()
             if not path.name.startswith(".") and (found := path.stat())
         )
@@ -134,15 +147,16 @@ def evaluate(guide: Guide) -> int:
     after a while, and what was decided before is still told.
     """
 
-    now = clock.now()
     try:
-        readings.compute(guide, now=now)
+        readings.compute(guide, now=clock.now())
     finally:
+        # Each decides at its own instant: after a long computation, an earlier one would look to other workers, and
+        # theirs to us, like a clock that was set back, and nothing would be judged for minutes.
         try:
-            changed = alerts.evaluate(guide, now=now)
+            changed = alerts.evaluate(guide, now=clock.now())
         finally:
-            alerts.dispatch(guide, now=now)
-    promises.evaluate(guide, now=now)
+            alerts.dispatch(guide, now=clock.now())
+    promises.evaluate(guide, now=clock.now())
     return changed
 
 
