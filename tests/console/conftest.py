@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from django.test import Client
 
+    from nigrani.alerts.models import Alert
     from nigrani.guide.model import Guide
 
 
@@ -51,3 +52,16 @@ def responder(db: None) -> Client:
 def viewer(db: None) -> Client:
     """Vera, who may read."""
     return _signed_in("Vera", "viewer")
+
+
+@pytest.fixture
+def morning(telemetry: str, guide: Guide) -> Alert:
+    """A bad morning with readings: System Down fires and was told."""
+    from tests.console import scenes
+
+    from nigrani.lib import clock
+
+    now = clock.now()
+    down = scenes.storm(now)
+    scenes.readings(guide, now)
+    return down

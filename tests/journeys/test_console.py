@@ -259,6 +259,7 @@ def test_the_overview_refreshes_itself(tab: Page, guide: Guide) -> None:
     Alert.objects.filter(rule__name="system-down").update(state="firing")
     expect(tab.get_by_role("heading", level=1)).to_have_text("1 alert is firing", timeout=12_000)
     expect(tab).to_have_title("(1) Overview · Nigrani")
+    expect(tab.locator("#said")).to_have_text("1 alert is firing")
     assert tab.locator("link[rel=icon]").get_attribute("href") == "/favicon.svg?firing=1"
 
 

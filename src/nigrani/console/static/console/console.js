@@ -37,10 +37,15 @@
   };
   setInterval(refresh, 1000);
   document.addEventListener("visibilitychange", refresh);
+  let firing = Number(document.querySelector("[data-firing]")?.dataset.firing ?? 0);
   document.addEventListener("htmx:afterSwap", () => {
     const told = document.querySelector("[data-firing]");
     const icon = document.querySelector("link[rel=icon]");
-    if (told && icon) icon.href = `/favicon.svg?firing=${told.dataset.firing}`;
+    if (!told || !icon) return;
+    icon.href = `/favicon.svg?firing=${told.dataset.firing}`;
+    const said = document.getElementById("said");
+    if (said && Number(told.dataset.firing) > firing) said.textContent = told.querySelector("h1").textContent;
+    firing = Number(told.dataset.firing);
   });
 
   /* Keyboard. Nothing it does is destructive; inputs and modified keys are left alone; it can be switched off. */
