@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
-from tests.console import scenes
+from tests.console import scenes, world
 from tests.console.reading import DECIDES, READS, Reader, text
 
 from nigrani.alerts.models import Alert
@@ -123,3 +123,22 @@ def test_a_page_that_breaks_says_so_and_nothing_else(viewer: Client) -> None:
     assert answer.status_code == 500
     assert "This page failed" in answer.content.decode()
     assert "Traceback" not in answer.content.decode()
+
+
+def test_the_guide_that_ships_fits_its_pages(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGRANI_CLICKHOUSE_URL", "http://nigrani:x@127.0.0.1:9/nigrani")
+    shipped = world.shipped()
+    current.set(shipped)
+    addresses = [each for each in READS if "website" not in each and "{" not in each and "system" not in each]
+    addresses = [each for each in addresses if "/measures/" not in each and "database" not in each]
+    addresses += [f"/guide/{name}" for name in shipped.text]
+    addresses += [f"/rules/{name}" for name in shipped.alerts]
+    addresses += [f"/measures/{name}" for name in shipped.measures]
+    addresses += [f"/sources/{name}" for name in shipped.sources]
+    large = {}
+    for address in addresses:
+        with CaptureQueriesContext(connection) as asked:
+            page = text(admin, address)
+        if len(page.encode()) > 100_000 or len(asked) > 12:
+            large[address] = (len(page.encode()), len(asked))
+    assert large == {}

@@ -159,17 +159,27 @@ def load() -> Guide:
             path = folder / name
             path.write_text(secret)
             path.chmod(0o600)
-        vault = Vault(folder)
-        kinds = {
-            name: (found.config("SourceConfig"), found.config("ProbeConfig"))
-            for name in ("web", "postgres")
-            for found in [integrations.find(name)]
-        }
-        receivers = {name: integrations.find(name).config("ReceiverConfig") for name in ("slack", "webhook")}
-        vocabulary = guides.Vocabulary(sources=kinds, receivers=receivers, inspect_sql=guard.inspect)
-        return guides.load(folder, vocabulary=vocabulary, vault=vault)
+        return guides.load(folder, vocabulary=vocabulary(), vault=Vault(folder))
     finally:
         shutil.rmtree(folder)
+
+
+def vocabulary() -> guides.Vocabulary:
+    """Return what a guide may speak of: every integration there is."""
+    return guides.Vocabulary(
+        sources={
+            each.manifest.name: (each.config("SourceConfig"), each.config("ProbeConfig"))
+            for each in integrations.with_face("probe")
+        },
+        receivers={each.manifest.name: each.config("ReceiverConfig") for each in integrations.with_face("send")},
+        inspect_sql=guard.inspect,
+    )
+
+
+@cache
+def shipped() -> Guide:
+    """Return the guide that ships, with none of its secrets set."""
+    return guides.load(guides.shipped(), vocabulary=vocabulary(), vault=Vault(Path("/nonexistent")))
 
 
 def person(name: str, role: Role) -> Person:
