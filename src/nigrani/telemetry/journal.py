@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,13 +24,12 @@ from nigrani.lib.home import Home
 from . import frames, segments, tables
 from .segments import Full, Segment
 
-__all__ = ["Backlog", "Full", "Journal", "append", "backlog", "current", "limit_bytes", "settled_to", "ship"]
+__all__ = ["Backlog", "Full", "Journal", "append", "backlog", "current", "limit_bytes", "ship"]
 
 log = logging.getLogger(__name__)
 
 LIMIT = 2**30
 _FRAME_MAX = 32 * 2**20
-_SLOWEST_APPEND = timedelta(seconds=5)
 
 
 class Takes(Protocol):
@@ -60,6 +59,7 @@ class Journal:
         self._shipping = threading.Lock()
         self._sent: set[str] = set()
         self._ids = itertools.count(1)
+        self._take_over()  # at once: what a dead process left counts as backlog before anybody trusts a watermark
 
     def append(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Keep rows; return when they are on disk. Adds `received_at`, and `id` where a row has none.
@@ -94,19 +94,13 @@ class Journal:
             return shipped
 
     def backlog(self) -> Backlog:
-        """Return what this process holds that is not in the store."""
+        """Return what this process holds that is not in the store, with what it took over from those that died.
+
+        A watermark over `received_at` must not pass `oldest_at`.
+        """
         held = self._writer.held()
         oldest = min((each.oldest_at for each in held if each.oldest_at is not None), default=None)
         return Backlog(sum(each.rows for each in held), sum(each.size for each in held), oldest)
-
-    def settled_to(self) -> datetime:
-        """Return an instant before which every fact received by any process on this home is in the store.
-
-        A watermark over `received_at` must not pass it: during an outage it stands still.
-        """
-        bounds = [clock.now() - _SLOWEST_APPEND, self._writer.oldest_at()]
-        bounds += [frames.first_received(path) for path in self.folder.glob("[!.]*/*.seg")]
-        return min(at for at in bounds if at is not None)
 
     def rejected(self) -> int:
         """Return how many batches lie in `rejected/`, where only a person clears them away."""
@@ -225,8 +219,3 @@ def ship(store: Takes) -> int:
 def backlog() -> Backlog:
     """Return what waits in the current home's journal."""
     return current().backlog()
-
-
-def settled_to() -> datetime:
-    """Return the instant a watermark over `received_at` must not pass; see Journal.settled_to."""
-    return current().settled_to()

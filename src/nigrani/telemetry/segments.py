@@ -140,12 +140,6 @@ class Writer:
         with self._lock:
             return [each for each in (*self._sealed, self._current) if each is not None and each.rows]
 
-    def oldest_at(self) -> datetime | None:
-        """Return when the oldest row held or being written was received."""
-        with self._lock:
-            every = [each.oldest_at for each in (*self._sealed, self._current, self._group) if each is not None]
-            return min((at for at in every if at is not None), default=None)
-
     def _check_room(self, size: int) -> None:
         if self._is_closed:
             raise NigraniError("The journal is closed.", "The process is stopping; try again at another.")
