@@ -32,3 +32,15 @@ def test_an_errors_message_stays_out_and_its_place_stays_in() -> None:
     assert "canary" not in json.dumps(line)
     assert line["error"] == "ValueError"
     assert "test_log.py" in str(line["trace"])
+
+
+def test_an_invitations_token_stays_out() -> None:
+    class Request:
+        def __str__(self) -> str:
+            return "<ASGIRequest: POST '/welcome/canary-AB_12'>"
+
+    record = logging.makeLogRecord({"msg": "Unprocessable Entity: %s", "args": ("/welcome/canary-AB_12",)})
+    record.request = Request()
+    line = _line(record)
+    assert "canary" not in json.dumps(line)
+    assert line["message"] == "Unprocessable Entity: /welcome/…"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json  # not msgspec: the supervisor logs too, and half its memory would be for that
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+_INVITATION = re.compile(r"(/welcome/)[\w-]+")  # Django logs the address of a form that it refused
 
 
 class JsonLines(logging.Formatter):
     """One JSON object a line: at, level, room, action, message, further `extra` fields, and the error's trace.
 
     A traceback shows files, lines and the error's type; its message only if the error is one of ours, since a
-    driver's message may quote a connection string.
+    driver's message may quote a connection string. The token of an invitation's address is left out.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -30,7 +33,7 @@ class JsonLines(logging.Formatter):
             line["trace"] = [
                 f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(record.exc_info[2])
             ][-12:]
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _INVITATION.sub(r"\1…", json.dumps(line, default=str, ensure_ascii=False))
 
 
 def set_up(level: str = "INFO") -> None:
