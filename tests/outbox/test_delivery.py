@@ -56,6 +56,26 @@ def test_the_same_key_is_the_same_message(slack: SlackEnd) -> None:
     assert titles(slack) == ["a"]
 
 
+def test_a_clock_set_back_keeps_no_message_waiting(slack: SlackEnd) -> None:
+    guide = guide_of(receiver("alerts", slack.url))
+    enqueue("a")
+    slack.script.append(RESET)
+    enqueue("b", thread="other")
+    day = timedelta(days=1)
+    actions.deliver_due(guide, now=NOW - day, patience=None)
+    actions.deliver_due(guide, now=NOW - day + timedelta(seconds=2), patience=None)
+    assert not Message.objects.exclude(state="sent").exists()
+
+
+def test_a_pause_asked_for_before_the_clock_was_set_back_is_over(slack: SlackEnd) -> None:
+    message = enqueue("a")
+    Attempt.objects.create(
+        message=message, receiver="alerts", at=NOW, ended_at=NOW, outcome="throttled", retry_at=NOW + timedelta(hours=1)
+    )
+    assert queries.paused(["alerts"], now=NOW) == {"alerts"}
+    assert queries.paused(["alerts"], now=NOW - timedelta(days=1)) == set()
+
+
 def test_the_intention_stands_before_the_call(slack: SlackEnd) -> None:
     slack.script.append(HANG)
     message = enqueue("a")

@@ -13,7 +13,7 @@ from nigrani.guide.model import Guide
 from nigrani.lib.units import show_age
 
 from .models import Attempt, Message
-from .state import UNFINISHED
+from .state import AHEAD_MAX, UNFINISHED
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,15 @@ def receivers(guide: Guide, *, now: datetime) -> list[ReceiverView]:
 
 
 def paused(names: Iterable[str], *, now: datetime) -> set[str]:
-    """Return those receivers that asked us to wait and whose time has not come."""
-    return {name for name, last in _latest(names).items() if last.retry_at is not None and last.retry_at > now}
+    """Return those receivers that asked us to wait and whose time has not come.
+
+    A time further ahead than we ever wait was told before the clock was set back.
+    """
+    return {
+        name
+        for name, last in _latest(names).items()
+        if last.retry_at is not None and now < last.retry_at <= now + AHEAD_MAX
+    }
 
 
 def outcome_before(receiver: str, attempt: Attempt) -> str | None:

@@ -19,6 +19,7 @@ UNFINISHED: tuple[State, ...] = ("queued", "sending")
 MAY_HAVE_ARRIVED: tuple[Outcome, ...] = ("uncertain", "unreadable")
 GIVE_UP_AFTER = timedelta(hours=24)
 WAIT_MAX = timedelta(hours=1)  # no far end makes us wait longer, whatever its Retry-After says
+AHEAD_MAX = WAIT_MAX + timedelta(minutes=1)  # a time further ahead was told by a clock that has been set back since
 BACKOFF = (
     timedelta(seconds=1),
     timedelta(seconds=5),
