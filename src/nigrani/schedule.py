@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from nigrani import guide as guides
 from nigrani import integrations
+from nigrani.access import people
 from nigrani.alerts import actions as alerts
 from nigrani.alerts import examples
 from nigrani.guide import Guide, Vocabulary
@@ -136,8 +137,13 @@ def loops(home: Home, *, late: Callable[[], list[str]], lags: Callable[[], dict[
         Loop("selfwatch", timedelta(seconds=15), watch_ourselves),
         Loop("deadman", timedelta(seconds=1), lambda: pinger.turn(standing.get(), now=clock.now())),
         Loop("secrets", timedelta(seconds=5), Secrets(home).turn),
-        Loop("retention", timedelta(hours=1), lambda: retention.drop_old(clock.now())),
+        Loop("retention", timedelta(hours=1), lambda: forget_old(now=clock.now())),
     ]
+
+
+def forget_old(*, now: datetime) -> int:
+    """Forget what is older than promised, in both stores. Returns how many rows and partitions went."""
+    return people.forget_old(now=now) + retention.drop_old(now)
 
 
 def evaluate(guide: Guide) -> int:

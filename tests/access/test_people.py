@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from nigrani.access import ledger, people, queries
-from nigrani.access.models import Invite, LedgerLine, Person, Role
+from nigrani.access.models import Invite, LedgerLine, LoginAttempt, Person, Role
 from nigrani.lib.errors import Conflict, NigraniError
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -216,3 +216,18 @@ class TestRoles:
         people.take_away(admin, by=other, now=NOW)
         people.sign_out(other, now=NOW)
         assert ledger.verify() is None
+
+
+@pytest.mark.django_db
+def test_sessions_and_attempts_that_are_over_are_forgotten() -> None:
+    from django.contrib.sessions.models import Session
+
+    person()
+    for key, hours in (("over", -1), ("open", 1)):
+        Session.objects.create(session_key=key, session_data="", expire_date=NOW + timedelta(hours=hours))
+    for minutes in (0, 20):
+        with pytest.raises(people.NotSignedIn):
+            sign_in("wrong", at=NOW - timedelta(minutes=minutes))
+    assert people.forget_old(now=NOW) == 2
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["open"]
+    assert LoginAttempt.objects.count() == 1

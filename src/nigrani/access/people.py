@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
@@ -115,6 +116,13 @@ def sign_in(email: str, password: str, *, ip: str, now: datetime) -> Person:
         LoginAttempt.objects.filter(email=email, ip=ip).delete()
         ledger.record(by=email, action="access.signed_in", what=email, detail={"ip": ip}, now=now)
     return person
+
+
+def forget_old(*, now: datetime) -> int:
+    """Remove sessions that are over and attempts that no longer count. Returns how many rows went."""
+    sessions, _ = Session.objects.filter(expire_date__lte=now).delete()
+    attempts, _ = LoginAttempt.objects.filter(at__lte=now - THROTTLE_WINDOW).delete()
+    return sessions + attempts
 
 
 def _begin_attempt(email: str, ip: str, *, now: datetime) -> int:
