@@ -53,7 +53,6 @@ def deliver_due(guide: Guide, *, now: datetime, patience: timedelta | None = PAT
     outside any transaction, so a caller inside one would not be seen by the threads that send.
     """
     _pull(now)
-    _pull(now)
     names = list(Message.objects.filter(next_at__lte=now).order_by().values_list("receiver", flat=True).distinct())
     paused = queries.paused(names, now=now)
     return _lanes.run(
@@ -105,12 +104,6 @@ def send_test(guide: Guide, receiver_name: str, *, now: datetime) -> Receipt:
     if isinstance(came, SourceError):
         raise came
     return came
-
-
-def _pull(now: datetime) -> None:
-    """Make due what a clock that has been set back since had planned: what was never tried, or waits beyond reason."""
-    untried = Q(tries=0, error="", next_at__gt=now)
-    Message.objects.filter(untried | Q(next_at__gt=now + state.WAIT_MAX), state="queued").update(next_at=now)
 
 
 def _work(guide: Guide, name: str, *, now: datetime) -> int:
