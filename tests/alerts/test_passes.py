@@ -103,6 +103,18 @@ def test_a_vanished_label_set_stays_until_it_can_be_judged() -> None:
     assert (row.state, row.known, row.says) == ("firing", "too_little", "no reading over 1 min")
 
 
+def test_a_label_set_without_a_reading_for_a_day_is_over() -> None:
+    of = guide(measures=[share()], alerts=[DOWN])
+    put(probe(T0, "fail"))
+    turn(of, T0)
+    turn(of, T0 + 10 * MINUTE)
+    turn(of, T0 + timedelta(days=1))
+    assert Alert.objects.get().state == "firing"
+    turn(of, T0 + timedelta(days=1, minutes=10))
+    assert story("down{probe=login}") == [("ok", "firing"), ("firing", "ok")]
+    assert Transition.objects.latest("id").because == "It has had no reading for 1 d."
+
+
 def test_a_rule_that_left_the_guide_closes_its_alerts() -> None:
     put(probe(T0, "fail"))
     turn(guide(measures=[share()], alerts=[DOWN]), T0)

@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from nigrani.guide import Guide
 from nigrani.lib.errors import SourceError
+from nigrani.lib.units import show_duration
 from nigrani.measures import labels as label_sets
 from nigrani.measures import verdicts, windows
 from nigrani.measures.standing import Standing, standings
@@ -30,6 +31,7 @@ from .verdict import finding
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(minutes=1)  # a store that restarts makes nothing unknown
+GONE_AFTER = timedelta(days=1)  # a label set without a reading for so long is taken for removed
 _LOCK = 0x6E67616C  # one pass writes at a time: PostgreSQL's advisory lock
 _FRESH = {True: timedelta(seconds=15), False: timedelta(minutes=1)}  # how old a shown value gets: not ok, ok
 
@@ -134,7 +136,11 @@ def _changes(each: rules.Pass, rows: Mapping[str, Alert], now: datetime) -> Iter
             if row.state != "ok":
                 yield _closed(row, "The rule no longer has this label set.", now)
             continue
-        yield from _change(each, row, each.merged.of(key, row.labels), now)
+        value = each.merged.of(key, row.labels)
+        if _is_gone(row, value, now):
+            yield _closed(row, f"It has had no reading for {show_duration(now - row.read_at)}.", now)
+        else:
+            yield from _change(each, row, value, now)
     for key, value in each.merged.values.items():
         if key not in rows and (not by or _begins(each, value)):
             row = Alert(
@@ -155,6 +161,15 @@ def _begins(each: rules.Pass, value: Value) -> bool:
 
 def _belongs(each: rules.Pass, row: Alert) -> bool:
     return set(row.labels) == set(each.merged.measure.by) and label_sets.matches(row.labels, each.declared.when.only)
+
+
+def _is_gone(row: Alert, value: Value, now: datetime) -> bool:
+    """Whether what a loud alert is about was removed (a source, a probe), so that nothing will ever say it is over.
+
+    Its row was last written when its readings ended; a source that is dark is another thing, and not counted.
+    """
+    is_empty = row.known == value.known == "too_little" and not value.n
+    return is_empty and bool(row.labels) and row.state in LOUD and now - row.read_at >= GONE_AFTER
 
 
 def _change(each: rules.Pass, row: Alert, value: Value, now: datetime) -> Iterator[Change]:
