@@ -27,6 +27,7 @@ def _owner_starts_postgres() -> Path:
     """Start PostgreSQL once: the first process makes the home, xdist workers inherit it by the environment."""
     if inherited := os.environ.get(_HOME_VARIABLE):
         return Path(inherited)
+    given = os.environ.get("NIGRANI_TEST_DATABASE_URL")
     for name in [name for name in os.environ if name.startswith("NIGRANI_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
     path = _fresh_home()
@@ -40,6 +41,10 @@ def _owner_starts_postgres() -> Path:
     home.ensure()
     for own in ("SIGNING_KEY", "LEDGER_KEY"):
         home.own_secret(own)
+    if given:  # another PostgreSQL than ours, started and stopped by whoever asks
+        os.environ["NIGRANI_DATABASE_URL"] = given
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
+        return path
     server = postgres.start(home)
 
     def stop() -> None:

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def _same_database() -> dict[str, str]:
     own = connection.settings_dict
-    url = f"postgresql://{own['USER']}:{quote(own['PASSWORD'])}@/{own['NAME']}?host={own['HOST']}"
+    place = f"host={own['HOST']}&port={own['PORT'] or 5432}"
+    url = f"postgresql://{own['USER']}:{quote(own['PASSWORD'])}@/{own['NAME']}?{place}"
     return os.environ | {"NIGRANI_DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "nigrani.settings"}
 
 
