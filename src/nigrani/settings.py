@@ -14,11 +14,16 @@ HOME = Home.from_environment()
 
 def database(url: str) -> dict[str, object]:
     """Return Django's settings for a postgresql:// address; `host=` in the query is a socket folder or a host."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgres", "postgresql"):
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        is_ours = parts.scheme in ("postgres", "postgresql")
+    except ValueError:  # its words quote the address: an unquoted / or # in a password looks like a port
+        is_ours = False
+    if not is_ours:
         raise NigraniError(
             "NIGRANI_DATABASE_URL is no PostgreSQL address.",
-            "Write postgresql://user:password@host:5432/name",
+            "Write postgresql://user:password@host:5432/name, odd signs of the password as %XX.",
         )
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
@@ -27,7 +32,7 @@ def database(url: str) -> dict[str, object]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", parts.hostname or ""),
-        "PORT": str(parts.port or options.pop("port", "")),
+        "PORT": str(port or options.pop("port", "")),
         "OPTIONS": options | {"application_name": "nigrani"},
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,

@@ -15,6 +15,7 @@ from nigrani.alerts import actions as alerts
 from nigrani.alerts.models import Rule
 from nigrani.guide import Guide, current
 from nigrani.lib import clock
+from nigrani.lib.errors import NigraniError
 from nigrani.lib.home import Home
 from nigrani.lib.secret import Secret
 from nigrani.measures import readings
@@ -46,6 +47,15 @@ def test_a_secret_that_others_may_read_is_taken_once_that_is_mended(own: Home, c
     path.chmod(0o600)
     assert [secrets.turn(), secrets.turn()] == [1, 0]
     assert current.get().sources["website"].is_set_up
+
+
+@pytest.mark.parametrize("url", ["mysql://x:secret@host/db", "postgresql://x:secret/1@host:5432/db"])
+def test_an_address_of_postgresql_that_is_none_is_told_without_its_password(url: str) -> None:
+    from nigrani import settings
+
+    with pytest.raises(NigraniError, match="NIGRANI_DATABASE_URL is no PostgreSQL address") as caught:
+        settings.database(url)
+    assert "secret" not in f"{caught.value!r} {caught.value} {caught.value.__context__!r}"
 
 
 @pytest.mark.django_db

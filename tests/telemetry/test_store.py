@@ -108,8 +108,9 @@ def test_wrong_credentials_are_refused(telemetry: str) -> None:
     assert "wrong" not in str(caught.value)
 
 
-def test_an_address_that_is_none_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIGRANI_CLICKHOUSE_URL", "clickhouse://x:secret@host")
+@pytest.mark.parametrize("url", ["clickhouse://x:secret@host", "http://x:secret/1@host:8123/facts", "http://[secret"])
+def test_an_address_that_is_none_is_told_without_its_password(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGRANI_CLICKHOUSE_URL", url)
     with pytest.raises(NigraniError, match="NIGRANI_CLICKHOUSE_URL is no ClickHouse address") as caught:
         store.ping()
     assert "secret" not in str(caught.value)

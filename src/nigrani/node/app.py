@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -63,6 +64,7 @@ def migrate() -> None:
 def run(home: Home, role: Role) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code."""
     logs.set_up(os.environ.get("NIGRANI_LOG_LEVEL", "INFO"))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold secrets
     try:
         set_up(home)
         migrate()

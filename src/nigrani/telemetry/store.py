@@ -46,14 +46,20 @@ class Address:
     @classmethod
     def parse(cls, url: str) -> Address:
         """Read http(s)://user:password@host:port/database. Raises NigraniError."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+            is_ours = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:  # its words quote the address: an unquoted / or # in a password looks like a port
+            is_ours = False
+        if not is_ours:
             raise NigraniError(
-                "NIGRANI_CLICKHOUSE_URL is no ClickHouse address.", "Write http://user:password@host:8123/nigrani"
+                "NIGRANI_CLICKHOUSE_URL is no ClickHouse address.",
+                "Write http://user:password@host:8123/nigrani, odd signs of the password as %XX.",
             )
         return cls(
-            host=parts.hostname,
-            port=parts.port or (8443 if parts.scheme == "https" else 8123),
+            host=parts.hostname or "",
+            port=port or (8443 if parts.scheme == "https" else 8123),
             database=parts.path.strip("/") or "nigrani",
             user=unquote(parts.username or "default"),
             password=Secret(unquote(parts.password or "")),
