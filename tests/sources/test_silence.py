@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.sources import guides
 
+from nigrani.guide import Guide
 from nigrani.integrations.web.config import ProbeConfig
 from nigrani.sources import actions, queries
 
@@ -42,7 +43,7 @@ def test_a_source_that_spoke_is_silent_since_its_last_usable_answer() -> None:
     assert queries.silences(guide, NOW + HOUR + timedelta(seconds=30)) == {"website": 30.0}
 
 
-def _answered(guide: guides.Guide, **probes: dict[str, object]) -> None:
+def _answered(guide: Guide, **probes: dict[str, object]) -> None:
     from nigrani.sources.models import Probe, Source
 
     actions.sync(guide, now=NOW)

@@ -109,6 +109,7 @@ def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str,
     spans = {name: [(seconds, guide.sources[name].stale_after)] for name, seconds in silent.items()}
     blind = Probe.objects.filter(source__name__in=spans, gone_at=None, last_outcome="blind", blind_since__isnull=False)
     for name, every, since in blind.values_list("source__name", "every", "blind_since"):
+        assert since is not None  # filtered so
         spans[name].append(((now - since).total_seconds(), max(guide.sources[name].stale_after, 2 * every)))
     found = {}
     for name, each in spans.items():
