@@ -182,6 +182,8 @@ class TestErrors:
             ("alerts/999", 404, "There is no alert 999."),
             ("alerts/99999999999999999999999", 404, "There is no alert 99999999999999999999999."),
             ("alerts?state=red", 400, "There is no state 'red'."),
+            ("alerts?rule=%00", 400, "A parameter holds a sign that no text has."),
+            ("deliveries?receiver=a%00", 400, "A parameter holds a sign that no text has."),
             ("alerts?limit=x", 400, "limit is no number."),
             ("alerts?limit=-1", 400, "limit is no number."),
             ("deliveries?limit=1000", 400, "limit is 1,000."),

@@ -42,6 +42,8 @@ class Ask:
 
     def __init__(self, request: HttpRequest) -> None:
         self.parameters = request.GET
+        if "%00" in request.META.get("QUERY_STRING", ""):  # PostgreSQL's text holds none
+            raise BadRequest("A parameter holds a sign that no text has.", "Leave %00 out.")
         self.path = request.path
         self.guide: Guide = current.get()
         self.now: datetime = clock.now()
