@@ -56,14 +56,19 @@ def test_a_loop_that_hangs_is_late_and_its_neighbour_is_not(monkeypatch: pytest.
     runner.stop()
 
 
-def test_a_full_batch_is_followed_at_once() -> None:
+def test_another_cause_behind_the_first_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
     turns: list[int] = []
 
     def turn() -> int:
         turns.append(1)
-        return 10 if len(turns) < 4 else 0
+        if len(turns) < 5:
+            raise KeyError if len(turns) < 3 else ValueError
+        return 0
 
-    runner = Runner([Loop("greedy", timedelta(hours=1), turn, batch=10)])
-    runner.start()
-    eventually(lambda: len(turns) == 4)
-    runner.stop()
+    runner = Runner([Loop("test", timedelta(milliseconds=1), turn)])
+    with caplog.at_level(logging.INFO):
+        runner.start()
+        eventually(lambda: len(turns) > 5)
+        runner.stop()
+    causes = [record.exc_info[0].__name__ for record in caplog.records if record.exc_info and record.exc_info[0]]
+    assert causes == ["KeyError", "ValueError"]

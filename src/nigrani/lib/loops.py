@@ -15,17 +15,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loop:
-    """A named turn and its period. `turn` returns how many things it did; it is called again at once if `hungry`
-    says that it filled its batch."""
+    """A named turn and its period. `turn` returns how many things it did, which only tests look at."""
 
     name: str
     period: timedelta
     turn: Callable[[], int]
-    batch: int = 0
-
-    def hungry(self, done: int) -> bool:
-        """Whether the turn filled its batch, so that more is likely waiting."""
-        return bool(self.batch) and done >= self.batch
 
 
 class Runner:
@@ -36,7 +30,7 @@ class Runner:
         self._after_turn = after_turn
         self._stop = threading.Event()
         self._beats = {loop.name: clock.monotonic() for loop in self.loops}
-        self._failing: set[str] = set()
+        self._failing: dict[str, type[Exception]] = {}
         self._threads = [
             threading.Thread(target=self._run, args=(loop,), name=loop.name, daemon=True) for loop in self.loops
         ]
@@ -68,9 +62,8 @@ class Runner:
 
     def _run(self, loop: Loop) -> None:
         while not self._stop.is_set():
-            done = 0
             try:
-                done = loop.turn()
+                loop.turn()
             except Exception as error:
                 # The loop must outlive any error; the beat stays behind, so the dead-man hears of it.
                 self._told_failure(loop, error)
@@ -78,20 +71,19 @@ class Runner:
                 self._told_success(loop)
             finally:
                 self._after_turn()
-            if not loop.hungry(done):
-                self._stop.wait(loop.period.total_seconds())
+            self._stop.wait(loop.period.total_seconds())
 
     def _told_failure(self, loop: Loop, error: Exception) -> None:
-        if loop.name not in self._failing:
-            self._failing.add(loop.name)
+        # Once for each cause: behind the first (a store that restarts) there may be another that stays.
+        if self._failing.get(loop.name) is not type(error):
+            self._failing[loop.name] = type(error)
             log.error(
                 "The loop %s fails.", loop.name, exc_info=error, extra={"action": "loop.failing", "loop": loop.name}
             )
 
     def _told_success(self, loop: Loop) -> None:
         self._beats[loop.name] = clock.monotonic()
-        if loop.name in self._failing:
-            self._failing.discard(loop.name)
+        if self._failing.pop(loop.name, None):
             log.info("The loop %s works again.", loop.name, extra={"action": "loop.recovered", "loop": loop.name})
 
 
