@@ -15,6 +15,7 @@ from nigrani.alerts.queries import AlertView, TransitionView
 from nigrani.console import queries as telemetry
 from nigrani.console.charts import Level
 from nigrani.console.drawing import draw
+from nigrani.console.told import reach, sort_out
 from nigrani.guide import current
 from nigrani.guide.model import Alert, Guide
 from nigrani.lib import clock
@@ -64,12 +65,14 @@ def alert(request: PersonRequest, number: int) -> HttpResponse:
         raise Http404(f"There is no alert {number}.")
     declared = guide.alerts.get(found.rule)
     transitions = queries.transitions(alert_id=found.id, limit=_PAGE)
+    told = _told(transitions)
     span = request.GET.get("over", "")
     context: dict[str, object] = {
         "alert": found,
         "declared": declared,
-        "transitions": transitions,
-        "told": _told(transitions),
+        "changes": [(each, sort_out(guide, each.fates)) for each in transitions],
+        "told": told,
+        "fates": sort_out(guide, told.fates) if told else None,
         "titles": {each.name: each.title for each in guide.receivers.values()},
         "span": span if span in telemetry.SPANS else telemetry.SPAN,
         "spans": list(telemetry.SPANS),
@@ -94,7 +97,7 @@ def _from_guide(guide: Guide, declared: Alert, found: AlertView) -> dict[str, ob
         "measure": guide.measures[declared.when.measure],
         "level": level(declared, guide.measures[declared.when.measure]),
         "owner": guide.people.get(declared.owner),
-        "receivers": oncall.receivers_for(guide, declared),
+        "reach": reach(oncall.receivers_for(guide, declared)),
         "runbook": guide.runbooks.get(declared.runbook),
     }
 

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
 from nigrani.alerts import queries as alerts
-from nigrani.alerts.queries import AlertView, FateView, RuleView
+from nigrani.alerts.queries import AlertView, RuleView
+from nigrani.console.told import Told, sort_out
 from nigrani.guide import current
 from nigrani.guide.model import Guide
 from nigrani.lib import clock
@@ -33,7 +34,7 @@ class Trouble:
 
     alert: AlertView
     owner: str
-    fates: tuple[FateView, ...]
+    told: Told
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _now(request: PersonRequest) -> dict[str, object]:
     views = by_trouble(sources.sources(guide, instant))
     return {
         "firing": firing,
-        "troubles": [Trouble(each, _owner(guide, each), fates.get(each.id, ())) for each in wrong],
+        "troubles": [Trouble(each, _owner(guide, each), sort_out(guide, fates.get(each.id, ()))) for each in wrong],
         "blind": [each for each in live if each.state == "unknown" and each.known != "no_source"],
         "well_since": max((each.since for each in live if each.state == "ok"), default=None),
         "sources": views,

@@ -13,6 +13,7 @@ from nigrani.access.roles import PersonRequest, needs
 from nigrani.alerts import actions, queries
 from nigrani.alerts.queries import RuleView
 from nigrani.console.templatetags.console import local
+from nigrani.console.told import reach
 from nigrani.guide import current
 from nigrani.guide.model import Guide
 from nigrani.lib import clock
@@ -63,7 +64,7 @@ def rule(request: PersonRequest, name: str) -> HttpResponse:
         "declared": declared,
         "measure": guide.measures[declared.when.measure],
         "owner": guide.people.get(declared.owner),
-        "receivers": oncall.receivers_for(guide, declared),
+        "reach": reach(oncall.receivers_for(guide, declared)),
         "runbook": guide.runbooks.get(declared.runbook),
         "alerts": [each for each in queries.alerts(guide, rule=name) if each.state != "ok" or not each.labels],
         "may_decide": request.user.may(Role.ADMIN),
