@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from tests.console import scenes
-from tests.console.reading import ABSENT, plain, text
+from tests.console.reading import ABSENT, Reader, plain, text
 
 from nigrani.access import ledger
 from nigrani.access.models import LedgerLine
@@ -117,6 +117,26 @@ class TestAlertPage:
         ]
         places = [said.index(each) for each in order]
         assert places == sorted(places)
+
+    def test_how_bad_says_when_the_rule_was_last_evaluated(self, viewer: Client) -> None:
+        now = clock.now()
+        scenes.calm(now)
+        Alert.objects.update(read_at=now - timedelta(minutes=50))
+        Rule.objects.update(evaluated_at=now - timedelta(minutes=7))
+        alert = Alert.objects.get(key="system-down")
+        said = plain(text(viewer, f"/alerts/{alert.pk}"))
+        assert "(evaluated 7 min ago)" in said
+        assert "50 min" not in said
+        Rule.objects.update(evaluated_at=None)
+        assert "(not evaluated yet)" in plain(text(viewer, f"/alerts/{alert.pk}"))
+
+    def test_charts_begin_with_the_last_hour(self, morning: Alert, viewer: Client) -> None:
+        for address in (f"/alerts/{morning.pk}", "/measures/system_up"):
+            shown = [
+                attrs for _, attrs in Reader(text(viewer, address)).all("a") if attrs.get("aria-current") == "true"
+            ]
+            assert [attrs["href"] for attrs in shown] == ["?over=1h"], address
+            assert "?over=24h" in text(viewer, address)
 
     def test_it_stands_while_telemetry_is_away(
         self, guide: Guide, viewer: Client, monkeypatch: pytest.MonkeyPatch

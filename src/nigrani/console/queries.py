@@ -27,7 +27,7 @@ SPANS = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
-SPAN = "6h"
+SPAN = "1h"  # at night the last hour is what matters; the longer spans are links
 _POINTS = 240
 
 

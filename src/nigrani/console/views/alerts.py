@@ -93,7 +93,9 @@ def alert(request: PersonRequest, number: int) -> HttpResponse:
 
 
 def _from_guide(guide: Guide, declared: Alert, found: AlertView) -> dict[str, object]:
+    rule = queries.rule(guide, declared.name)
     return {
+        "evaluated_at": rule.evaluated_at if rule else None,
         "measure": guide.measures[declared.when.measure],
         "level": level(declared, guide.measures[declared.when.measure]),
         "owner": guide.people.get(declared.owner),
