@@ -24,6 +24,7 @@ from nigrani.lib.home import Home
 from nigrani.lib.loops import Loop
 from nigrani.measures import promises, readings
 from nigrani.node import deadman, selfwatch
+from nigrani.node.standstill import Standstill
 from nigrani.outbox import actions as outbox
 from nigrani.sources import actions as sources
 from nigrani.telemetry import guard, journal, retention, store
@@ -120,6 +121,7 @@ def loops(home: Home, *, late: Callable[[], list[str]], lags: Callable[[], dict[
 
     location = os.environ.get("NIGRANI_LOCATION", "")
     pinger, awake = deadman.DeadMan(late=late), selfwatch.Awake()
+    alarm = Standstill(late=late, lags=lags)
 
     def watch_ourselves() -> int:
         now = clock.now()
@@ -136,6 +138,7 @@ def loops(home: Home, *, late: Callable[[], list[str]], lags: Callable[[], dict[
         Loop("outbox", timedelta(seconds=0.5), lambda: outbox.deliver_due(standing.get(), now=clock.now())),
         Loop("selfwatch", timedelta(seconds=15), watch_ourselves),
         Loop("deadman", timedelta(seconds=1), lambda: pinger.turn(standing.get(), now=clock.now())),
+        Loop("standstill", timedelta(seconds=5), lambda: alarm.turn(standing.get(), now=clock.now())),
         Loop("secrets", timedelta(seconds=5), Secrets(home).turn),
         Loop("retention", timedelta(hours=1), lambda: forget_old(now=clock.now())),
     ]

@@ -130,6 +130,12 @@ def paused(names: Iterable[str], *, now: datetime) -> set[str]:
     }
 
 
+def last_in_thread(thread: str) -> dict[str, tuple[int, str]]:
+    """Return the id and the kind of each receiver's last message in a thread."""
+    rows = Message.objects.filter(thread=thread).order_by("receiver", "-id").distinct("receiver")
+    return {receiver: (number, kind) for receiver, number, kind in rows.values_list("receiver", "id", "kind")}
+
+
 def outcome_before(receiver: str, attempt: Attempt) -> str | None:
     """Return how the receiver's last try before this one ended; None if there was none."""
     earlier = Attempt.objects.filter(receiver=receiver, id__lt=attempt.pk).exclude(outcome="")
