@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from tests.eventually import eventually
 
+from nigrani.lib import clock
 from nigrani.lib.errors import Conflict, NigraniError
 from nigrani.lib.home import Home
 from nigrani.node import children, leftovers, logfile, parent, pids, pulse, standing
+from nigrani.node.doctor import working
 
 
 @contextmanager
@@ -220,3 +222,17 @@ def test_the_supervisor_stays_small() -> None:
     heavy = ("django", "chdb", "granian", "msgspec", "psycopg", "httpx", "clickhouse_connect")
     code = f"import sys, nigrani.node.supervisor; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
+
+
+def test_the_doctor_asks_the_reference_before_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.ensure()
+    assert list(working.reference(home, clock.now())) == []
+    monkeypatch.setenv("NIGRANI_REFERENCE_URL", "http://127.0.0.1:9/")
+    [check] = working.reference(home, clock.now())
+    assert check.verdict == "bad"
+    assert "an outage would be taken for our own" in check.what
+    with _answering(b"HTTP/1.1 204 No Content\r\n\r\n") as (host, port):
+        monkeypatch.setenv("NIGRANI_REFERENCE_URL", f"http://{host}:{port}/")
+        [check] = working.reference(home, clock.now())
+    assert check.verdict == "ok"

@@ -38,6 +38,7 @@ QUESTIONS: Sequence[tuple[str, Question, float]] = (
     ("outbox", stores.outbox, 2),
     ("loops", working.loops, 2),
     ("guide", working.guide, 10),  # its own work, nobody is waited for
+    ("reference", working.reference, 10),
     ("dead-man", working.dead_man, 2),
 )
 

@@ -70,6 +70,22 @@ def guide(home: Home, now: datetime) -> Iterator[Check]:
         yield Check("guide.advice", "warn", sentence)
 
 
+def reference(home: Home, now: datetime) -> Iterator[Check]:
+    """Ask the reference addresses now, while nothing depends on them. That there is none is told with the guide."""
+    from nigrani import schedule
+    from nigrani.sources import gate
+
+    try:
+        asked = schedule.load_guide(home).reference
+    except GuideError:
+        return  # told by `guide`
+    if asked and gate.any_answers(asked):
+        yield Check("reference", "ok", "A reference address answers.")
+    elif asked:
+        what = "No reference address answers: an outage would be taken for our own, and told as a dark source."
+        yield Check("reference", "bad", what, "Mend our way out, or the reference in guide.yaml.")
+
+
 def dead_man(home: Home, now: datetime) -> Iterator[Check]:
     """Say when the dead-man's switch last heard us. That it is not set up is told with the guide."""
     rows = _latest(home, "nigrani.deadman.sent", label="outcome", since=now - timedelta(days=1))
