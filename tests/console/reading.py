@@ -32,6 +32,7 @@ READS = (
     "/guide/rows.tsv",
     "/find?q=down",
     "/keys",
+    "/password",
 )
 ABSENT = (
     "/alerts/999",

@@ -40,6 +40,28 @@ class TestPeople:
         admin.post(f"/people/{vera.pk}/give-back")
         assert viewer.get("/guide").status_code == 200
 
+    def test_a_link_for_a_new_password_ends_the_person_s_sessions(self, admin: Client, viewer: Client) -> None:
+        vera = Person.objects.get(name="Vera")
+        assert "Whoever opens the link signs in as vera@example.org" in text(admin, f"/people/{vera.pk}/invite-again")
+        page = admin.post(f"/people/{vera.pk}/invite-again").content.decode()
+        assert "The link for Vera is made." in page
+        assert "a new password for vera@example.org" in page
+        [link] = re.findall(r"http://testserver(/welcome/[\w-]{43})", page)
+        assert viewer.get("/guide").status_code == 200
+        fresh = Client()
+        assert "For <strong>vera@example.org</strong>" in text(fresh, link)
+        assert fresh.post(link, {"password": "short"}).status_code == 422
+        assert fresh.post(link, {"password": "four loud windows"})["Location"] == "/"
+        assert fresh.get("/guide").status_code == 200
+        assert viewer.get("/guide").status_code == 302
+        assert fresh.get(link).status_code == 410
+
+    def test_an_admin_is_offered_no_link_for_oneself(self, admin: Client, viewer: Client) -> None:
+        asha = Person.objects.get(name="Asha")
+        assert f"/people/{asha.pk}/invite-again" not in text(admin, "/people")
+        assert admin.post(f"/people/{asha.pk}/invite-again").status_code == 422
+        assert viewer.post(f"/people/{asha.pk}/invite-again").status_code == 403
+
     def test_roles_change_and_the_last_admin_stays(self, admin: Client, viewer: Client) -> None:
         asha, vera = Person.objects.get(name="Asha"), Person.objects.get(name="Vera")
         admin.post(f"/people/{vera.pk}/role", {"role": "responder"})

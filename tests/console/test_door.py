@@ -86,6 +86,37 @@ def test_a_hostile_address_is_only_text(client: Client, email: str) -> None:
     assert "<script>alert" not in answer.content.decode()
 
 
+def change(client: Client, current: str, new: str = "four loud windows"):  # type: ignore[no-untyped-def]
+    return client.post("/password", {"current": current, "new": new})
+
+
+def test_a_changed_password_keeps_this_session_and_ends_the_others(asha: Person, client: Client) -> None:
+    other = Client()
+    for each in (client, other):
+        sign_in(each)
+    before = client.cookies["nigrani_session"].value
+    page = client.get("/password").content.decode()
+    assert 'autocomplete="current-password"' in page
+    assert change(client, world.PASSWORD)["Location"] == "/"
+    assert client.cookies["nigrani_session"].value != before
+    assert "Your password is changed." in client.get("/guide").content.decode()
+    assert other.get("/guide").status_code == 302
+    assert sign_in(other).status_code == 401
+    assert sign_in(other, password="four loud windows").status_code == 302
+
+
+def test_the_current_password_is_asked_and_guesses_wait(asha: Person, client: Client) -> None:
+    sign_in(client)
+    refused = change(client, "a wrong guess", "short but long enough")
+    assert refused.status_code == 422
+    assert "The current password is wrong." in refused.content.decode()
+    assert "short but long enough" not in refused.content.decode()
+    for _ in range(4):
+        change(client, "wrong")
+    assert change(client, world.PASSWORD).status_code == 429
+    assert client.get("/guide").status_code == 200
+
+
 def test_sign_out_ends_the_session_and_is_in_the_ledger(asha: Person, client: Client) -> None:
     sign_in(client)
     assert client.get("/logout").status_code == 405
@@ -125,7 +156,7 @@ def test_a_link_that_never_was_is_over(client: Client, token: str) -> None:
     assert client.get(f"/welcome/{token}").status_code == 410
 
 
-@pytest.mark.parametrize("address", ["/login", "/logout", "/theme", "/people/invite", "/tokens/make"])
+@pytest.mark.parametrize("address", ["/login", "/logout", "/password", "/theme", "/people/invite", "/tokens/make"])
 def test_every_form_wants_its_token(asha: Person, address: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(asha, backend="django.contrib.auth.backends.ModelBackend")

@@ -57,7 +57,10 @@ class Person(AbstractBaseUser):
 
 
 class Invite(models.Model):
-    """A link that makes one person, once, until it expires. Only the hash of its token is kept."""
+    """A link that works once, until it expires: it makes a person, or lets `person` choose a new password.
+
+    Only the hash of its token is kept.
+    """
 
     token_hash = models.CharField(max_length=64, unique=True)
     role = models.CharField(max_length=10, choices=Role.choices)
@@ -65,6 +68,7 @@ class Invite(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
     used_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
 
     def is_open(self, now: datetime) -> bool:

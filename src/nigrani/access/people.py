@@ -1,4 +1,4 @@
-"""What is done with persons: invite, accept, sign in and out, change a role, take access away."""
+"""What is done with persons: invite, accept, sign in and out, change a password or a role, take access away."""
 
 from __future__ import annotations
 
@@ -52,10 +52,38 @@ def invite(role: Role | str, *, by: str, now: datetime) -> str:
     return token
 
 
+def invite_again(person: Person, *, by: str, now: datetime) -> str:
+    """Return the token of a link by which somebody chooses a new password; it is shown once. Earlier ones end.
+
+    Raises NigraniError for a person without access, and for oneself: that takes the password one has.
+    """
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        held = Person.objects.select_for_update().get(pk=person.pk)
+        if not held.is_active:
+            raise NigraniError(f"{held.email} has no access.", "Give it back first.")
+        if held.email == by:
+            raise NigraniError("This link is for others.", "Change your own password on the page Password.")
+        _end_links(held, now=now)
+        made = Invite.objects.create(
+            token_hash=hashed(token),
+            role=held.role,
+            person=held,
+            invited_by=by,
+            created_at=now,
+            expires_at=now + INVITE_LASTS,
+        )
+        detail = {"invite": made.pk}
+        ledger.record(by=by, action="access.invited_again", what=held.email, detail=detail, now=now)
+    return token
+
+
 def find_invite(token: str, *, now: datetime) -> Invite | None:
     """Return the open invitation of a token, or None when it is unknown, used or expired."""
-    found = Invite.objects.filter(token_hash=hashed(token)).first()
-    return found if found and found.is_open(now) else None
+    found = Invite.objects.select_related("person").filter(token_hash=hashed(token)).first()
+    if found is None or not found.is_open(now) or (found.person and not found.person.is_active):
+        return None
+    return found
 
 
 def accept(token: str, email: str, name: str, password: str, *, now: datetime) -> Person:
@@ -66,9 +94,7 @@ def accept(token: str, email: str, name: str, password: str, *, now: datetime) -
     email, name = email.strip().lower(), name.strip()
     _check_person(email, name, password)
     with transaction.atomic():
-        found = Invite.objects.select_for_update().filter(token_hash=hashed(token)).first()
-        if found is None or not found.is_open(now):
-            raise NigraniError("This invitation is not good any more.", "Ask an admin for a new one.")
+        found = _take_up(token, is_again=False, now=now)
         if Person.objects.filter(email=email).exists():
             raise Conflict("Somebody with this e-mail address is already here.", "Sign in, or use another address.")
         person = Person(email=email, name=name, role=found.role, joined_at=now)
@@ -81,6 +107,71 @@ def accept(token: str, email: str, name: str, password: str, *, now: datetime) -
     return person
 
 
+def accept_again(token: str, password: str, *, now: datetime) -> Person:
+    """Give the person of a link from `invite_again` a new password; all their sessions end. The link is used up.
+
+    Raises NigraniError when the link is no longer good, its person has no access, or the password won't do.
+    """
+    _check_password(password)
+    with transaction.atomic():
+        # The person first, then the link: in the order in which invite_again takes them.
+        whose = Invite.objects.filter(token_hash=hashed(token), person__isnull=False).values("person")
+        person = Person.objects.select_for_update().filter(pk__in=whose, is_active=True).first()
+        if person is None:
+            raise _over()
+        found = _take_up(token, is_again=True, now=now)
+        _set_password(person, password, now=now)
+        found.used_at, found.used_by = now, person
+        found.save(update_fields=["used_at", "used_by"])
+        detail = {"invite": found.pk, "offered_by": found.invited_by}
+        ledger.record(by=person.email, action="access.password_reset", what=person.email, detail=detail, now=now)
+    return person
+
+
+def change_password(person: Person, current: str, new: str, *, ip: str, now: datetime) -> None:
+    """Give a person who knows the current password another one; all sessions but the caller's end with it.
+
+    Guesses count as failed sign-ins. Raises NotSignedIn, TooMany, or NigraniError when the new password won't do.
+    """
+    _check_password(new)
+    tries = _begin_attempt(person.email, ip, now=now)
+    if not person.check_password(current):
+        _throttled(person.email, ip, tries, now=now)
+        raise NotSignedIn("The current password is wrong.")
+    if new == current:
+        raise NigraniError("This is the password you have.", "Choose another one.")
+    with transaction.atomic():
+        held = Person.objects.select_for_update().get(pk=person.pk)
+        _set_password(held, new, now=now)
+        ledger.record(by=held.email, action="access.password_changed", what=held.email, detail={"ip": ip}, now=now)
+    person.password = held.password
+
+
+def _take_up(token: str, *, is_again: bool, now: datetime) -> Invite:
+    """Lock and return the open invitation of its kind, for a new person or for one who is here."""
+    of_kind = Invite.objects.filter(person__isnull=not is_again)
+    found = of_kind.select_for_update().filter(token_hash=hashed(token)).first()
+    if found is None or not found.is_open(now):
+        raise _over()
+    return found
+
+
+def _over() -> NigraniError:
+    return NigraniError("This invitation is not good any more.", "Ask an admin for a new one.")
+
+
+def _set_password(person: Person, password: str, *, now: datetime) -> None:
+    """Keep the password's hash. Sessions carry a mark of it, so the old ones are over; so are failures and links."""
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    LoginAttempt.objects.filter(email=person.email).delete()
+    _end_links(person, now=now)
+
+
+def _end_links(person: Person, *, now: datetime) -> None:
+    Invite.objects.filter(person=person, used_at=None, expires_at__gt=now).update(expires_at=now)
+
+
 def _check_person(email: str, name: str, password: str) -> None:
     try:
         validate_email(email)
@@ -88,6 +179,10 @@ def _check_person(email: str, name: str, password: str) -> None:
         raise NigraniError("This is no e-mail address.", "Write it as name@example.org.") from None
     if not name:
         raise NigraniError("A name is missing.", "Write how the others call you.")
+    _check_password(password)
+
+
+def _check_password(password: str) -> None:
     try:
         validate_password(password)
     except ValidationError as error:
@@ -109,13 +204,18 @@ def sign_in(email: str, password: str, *, ip: str, now: datetime) -> Person:
     else:
         right = person.check_password(password)
     if not right or person is None:
-        if tries == THROTTLE_AFTER:
-            ledger.record(by=email, action="access.throttled", what=email, detail={"ip": ip}, now=now)
+        _throttled(email, ip, tries, now=now)
         raise NotSignedIn("The e-mail address or the password is wrong.")
     with transaction.atomic():
         LoginAttempt.objects.filter(email=email, ip=ip).delete()
         ledger.record(by=email, action="access.signed_in", what=email, detail={"ip": ip}, now=now)
     return person
+
+
+def _throttled(email: str, ip: str, tries: int, *, now: datetime) -> None:
+    """Write down that the door closes with this failure, when it does."""
+    if tries == THROTTLE_AFTER:
+        ledger.record(by=email, action="access.throttled", what=email, detail={"ip": ip}, now=now)
 
 
 def forget_old(*, now: datetime) -> int:

@@ -24,10 +24,11 @@ class PersonView:
 
 @dataclass(frozen=True)
 class InviteView:
-    """An invitation that can still be accepted."""
+    """An invitation that can still be accepted. again: the address of whom it gives a new password, else ""."""
 
     id: int
     role: str
+    again: str
     invited_by: str
     expires_at: datetime
 
@@ -69,8 +70,11 @@ def people() -> list[PersonView]:
 
 def open_invites(now: datetime) -> list[InviteView]:
     """Return invitations that can still be accepted, the one that expires first on top."""
-    rows = Invite.objects.filter(used_at=None, expires_at__gt=now).order_by("expires_at")
-    return [InviteView(row.pk, row.role, row.invited_by, row.expires_at) for row in rows]
+    rows = Invite.objects.select_related("person").filter(used_at=None, expires_at__gt=now).order_by("expires_at")
+    return [
+        InviteView(row.pk, row.role, row.person.email if row.person else "", row.invited_by, row.expires_at)
+        for row in rows
+    ]
 
 
 def tokens() -> list[TokenView]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, logout
+from django.contrib.auth import login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -12,7 +12,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from nigrani.access import people, queries
-from nigrani.access.models import Person
+from nigrani.access.models import Person, Role
+from nigrani.access.roles import PersonRequest, needs
 from nigrani.console.context import THEMES
 from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
@@ -67,6 +68,8 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
     found = people.find_invite(token, now=clock.now())
     if found is None:
         return render(request, "console/welcome_over.html", status=410)
+    if found.person:
+        return _welcome_again(request, token, found.person)
     typed = {key: request.POST.get(key, "").replace("\x00", "") for key in ("email", "name")}
     if request.method != "POST":
         return render(request, "console/welcome.html", {"role": found.get_role_display()})
@@ -80,6 +83,39 @@ def welcome(request: HttpRequest, token: str) -> HttpResponse:
     logout(request)
     login(request, person, backend=_BACKEND)
     messages.success(request, f"Welcome, {person.name}.")
+    return redirect("overview")
+
+
+def _welcome_again(request: HttpRequest, token: str, person: Person) -> HttpResponse:
+    """Let somebody who is here already choose a new password."""
+    context: dict[str, object] = {"person": person}
+    if request.method != "POST":
+        return render(request, "console/welcome_again.html", context)
+    try:
+        person = people.accept_again(token, request.POST.get("password", ""), now=clock.now())
+    except NigraniError as error:
+        return render(request, "console/welcome_again.html", context | {"error": error}, status=422)
+    logout(request)
+    login(request, person, backend=_BACKEND)
+    messages.success(request, "Your password is new. You are signed out everywhere else.")
+    return redirect("overview")
+
+
+@sensitive_post_parameters("current", "new")
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.VIEWER)
+def password(request: PersonRequest) -> HttpResponse:
+    """Ask for the current password and another one; this session goes on, the person's others end."""
+    if request.method != "POST":
+        return render(request, "console/password.html")
+    current, new = request.POST.get("current", ""), request.POST.get("new", "")
+    try:
+        people.change_password(request.user, current, new, ip=request.META.get("REMOTE_ADDR", ""), now=clock.now())
+    except NigraniError as error:
+        status = 429 if isinstance(error, people.TooMany) else 422
+        return render(request, "console/password.html", {"error": error}, status=status)
+    update_session_auth_hash(request, request.user)
+    messages.success(request, "Your password is changed. You are signed out everywhere else.")
     return redirect("overview")
 
 

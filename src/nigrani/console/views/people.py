@@ -100,6 +100,33 @@ def give_back(request: PersonRequest, number: int) -> HttpResponse:
     return redirect("people")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs(Role.ADMIN)
+def invite_again(request: PersonRequest, number: int) -> HttpResponse:
+    """Ask, then make a link by which somebody chooses a new password, and show it."""
+    person = get_object_or_404(Person, pk=number)
+    if request.method != "POST":
+        return render(
+            request,
+            "console/confirm.html",
+            {
+                "title": f"Make {person.name} a link for a new password?",
+                "lines": [
+                    f"Whoever opens the link signs in as {person.email}: hand it to nobody else.",
+                    "It works once, within 24 hours. The old password works until the link is used.",
+                    "Then the person's sessions end. Their API tokens go on; revoke those that may be known.",
+                ],
+                "verb": "Make the link",
+                "back": "/people",
+            },
+        )
+    try:
+        token = people.invite_again(person, by=request.user.email, now=clock.now())
+    except NigraniError as error:
+        return _page(request, status=422, error=error)
+    return _page(request, link=request.build_absolute_uri(f"/welcome/{token}"), link_for=person)
+
+
 @require_POST
 @needs(Role.ADMIN)
 def make_token(request: PersonRequest) -> HttpResponse:
