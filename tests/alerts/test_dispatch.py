@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from nigrani.alerts import actions, queries
 from nigrani.alerts.models import Alert, Fate, Rule, Transition
 from nigrani.guide import Guide, Receiver, Runbook
 from nigrani.lib.errors import NigraniError
-from nigrani.outbox.models import Message
+from nigrani.outbox.models import Attempt, Message
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +105,56 @@ def test_a_receiver_that_is_not_set_up_says_what_is_missing() -> None:
     ]
     change("firing", "ok")
     assert [fate for _, fate, _ in tell(of)[2:]] == ["not_sent", "queued"]
+
+
+def _tried(outcome: str, receiver: str = "mail", *, state: str = "failed") -> None:
+    message = Message.objects.filter(receiver=receiver).latest("id")
+    Attempt.objects.create(message=message, receiver=receiver, at=T0, ended_at=T0, outcome=outcome)
+    sent_at = T0 if state == "sent" else None
+    Message.objects.filter(pk=message.pk).update(state=state, next_at=None, sent_at=sent_at)
+
+
+def fires(**changes: Any) -> None:
+    change("ok", "firing", **changes)
+    Alert.objects.update(state="firing")
+
+
+def test_a_receiver_that_is_set_up_while_it_fires_hears_of_it() -> None:
+    fires()
+    tell(made(receivers=[SLACK]))
+    ready = made(receivers=[dataclasses.replace(SLACK, missing=(), config=object())])
+    assert tell(ready, MINUTE) == [("slack", "queued", "It fires still, and #alerts works now.")]
+    assert tell(ready, 2 * MINUTE) == tell(ready, 3 * MINUTE)
+    assert [message.notice["kind"] for message in Message.objects.all()] == ["firing"]
+
+
+def test_what_was_refused_and_fires_still_is_told_once_more_when_its_receiver_works() -> None:
+    fires()
+    tell(made())
+    _tried("refused")
+    tell(made(), MINUTE)
+    assert Message.objects.count() == 1, "it is still broken"
+    works = Message.objects.create(key="test", receiver="mail", kind="test", notice={}, created_at=T0, next_at=T0)
+    _tried("sent", state="sent")
+    assert tell(made(), MINUTE) == [("mail", "queued", "It fires still, and Mail to the lead works now.")]
+    assert Message.objects.filter(kind="firing").count() == 2
+    _tried("refused")
+    Attempt.objects.create(message=works, receiver="mail", at=T0, ended_at=T0, outcome="sent")
+    tell(made(), 2 * MINUTE)
+    assert Message.objects.filter(kind="firing").count() == 2, "this one is to blame itself"
+
+
+def test_what_is_over_or_was_decided_in_shadow_is_not_told_anew() -> None:
+    fires()
+    Rule.objects.update(phase="shadow")
+    tell(made())
+    Rule.objects.update(phase="live", since=T0 + MINUTE)
+    tell(made(), MINUTE)
+    assert not Message.objects.exists()
+    Rule.objects.update(since=T0)
+    Alert.objects.update(state="ok")
+    tell(made(), MINUTE)
+    assert not Message.objects.exists()
 
 
 def test_an_owner_without_a_receiver_leaves_a_fate_nonetheless() -> None:

@@ -20,13 +20,14 @@ from nigrani.integrations import Notice
 from nigrani.lib import links
 from nigrani.outbox import actions as outbox
 
-from . import notices
+from . import notices, retelling
 from .models import Fate, Transition
+from .retelling import LOST
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-_LOST = ("failed", "given_up")
+_UNWORDED = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def dispatch(guide: Guide, *, now: datetime) -> int:
         fates, handled = _batch(guide, now)
         done += fates
         if handled < BATCH:
-            return done
+            return done + _retell(guide, now)
 
 
 def _batch(guide: Guide, now: datetime) -> tuple[int, int]:
@@ -69,6 +70,19 @@ def _batch(guide: Guide, now: datetime) -> tuple[int, int]:
     return len(fates), len(waiting)
 
 
+@transaction.atomic
+def _retell(guide: Guide, now: datetime) -> int:
+    done = 0
+    for each in retelling.untold(guide):
+        try:
+            notice = _notice(guide, guide.alerts.get(each.transition.alert.rule.name), each.transition, {})
+        except _UNWORDED:
+            continue  # as it was the first time, which the log tells
+        retelling.queue(each, notice, title=guide.receivers[each.receiver].title, now=now)
+        done += 1
+    return done
+
+
 def _queued(waiting: Iterable[Transition]) -> Standing:
     """Return the last message queued for each alert and receiver, before these transitions."""
     rows = (
@@ -78,7 +92,7 @@ def _queued(waiting: Iterable[Transition]) -> Standing:
         .values_list("transition__alert", "receiver", "transition__new", "transition", "at", "message__state")
     )
     return {
-        (alert, receiver): Queued(new, number, at, state in _LOST) for alert, receiver, new, number, at, state in rows
+        (alert, receiver): Queued(new, number, at, state in LOST) for alert, receiver, new, number, at, state in rows
     }
 
 
@@ -104,7 +118,7 @@ def _decide(
         return [_not_sent(each, "", owner, now)]
     try:
         notice = _notice(guide, declared, each, began)
-    except (ArithmeticError, LookupError, TypeError, ValueError):
+    except _UNWORDED:
         # One message that can't be worded must not keep the others from being sent.
         log.exception("A message can't be worded.", extra={"action": "alert.unworded", "transition": each.pk})
         return [_not_sent(each, name, "The message could not be worded; see the log.", now) for name in receivers]

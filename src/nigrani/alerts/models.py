@@ -74,7 +74,7 @@ class Transition(models.Model):
 class Fate(models.Model):
     """What became of telling one receiver of one transition, and why. receiver "" is nobody: the reason says why.
 
-    "queued" leads to a message, whose own attempts tell the rest; "not_sent" is final.
+    "queued" leads to a message, whose own attempts tell the rest; "not_sent" is final, but for what retelling.py says.
     """
 
     transition = models.ForeignKey(Transition, on_delete=models.PROTECT, related_name="+")

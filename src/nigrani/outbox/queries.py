@@ -130,6 +130,11 @@ def paused(names: Iterable[str], *, now: datetime) -> set[str]:
     }
 
 
+def working(names: Iterable[str]) -> set[str]:
+    """Return those receivers that took the last message which was tried."""
+    return {name for name, last in _latest(names).items() if last.outcome == "sent"}
+
+
 def last_in_thread(thread: str) -> dict[str, tuple[int, str]]:
     """Return the id and the kind of each receiver's last message in a thread."""
     rows = Message.objects.filter(thread=thread).order_by("receiver", "-id").distinct("receiver")
