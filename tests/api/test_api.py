@@ -211,6 +211,20 @@ class TestErrors:
         assert get("alerts")[0] == 200
 
 
+def test_what_nobody_foresaw_is_json_without_details(token: str, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(ask: object) -> object:
+        raise RuntimeError("canary-detail")
+
+    request = RequestFactory().get("/api/v1/broken", headers={"Authorization": f"Bearer {token}"})
+    answer = answers(Role.VIEWER)(broken)(request)
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/json")
+    assert set(json.loads(answer.content)) == {"error", "hint"}
+    assert json.loads(answer.content)["error"] == "This answer failed."
+    assert b"canary" not in answer.content
+    [line] = [each for each in caplog.records if getattr(each, "action", "") == "api.failed"]
+    assert "canary-detail" in str(line.exc_info)
+
+
 def test_no_answer_holds_a_secret(morning: Alert, get: Get) -> None:
     for path in (*ALL, f"alerts/{morning.pk}"):
         told = json.dumps(get(path)[1])

@@ -68,13 +68,8 @@ def answers(role: Role) -> Callable[[View], Callable[..., HttpResponse]]:
         @csrf_exempt  # no cookie is read here, so no other site can borrow one
         @wraps(view)
         def answered(request: HttpRequest, **parts: object) -> HttpResponse:
-            if request.method not in ("GET", "HEAD"):
-                return reply(Problem("This address only answers GET."), status=405, allow="GET, HEAD")
-            refusal = _refusal(request, role)
-            if refusal is not None:
-                return refusal
             try:
-                return reply(view(Ask(request), **parts))
+                return _answer(request, role, view, parts)
             except NotFound as error:
                 return reply(Problem(error.message, error.hint), status=404)
             except BadRequest as error:
@@ -83,10 +78,23 @@ def answers(role: Role) -> Callable[[View], Callable[..., HttpResponse]]:
                 return reply(Problem(error.message, error.hint), status=503)
             except NigraniError as error:
                 return reply(Problem(error.message, error.hint), status=500)
+            except Exception:  # whoever asks reads JSON, also of what nobody foresaw; its words are for the log
+                log.exception("An answer failed.", extra={"action": "api.failed", "path": request.path})
+                problem = Problem(
+                    "This answer failed.", "The cause is in Nigrani's own log. Other addresses may answer."
+                )
+                return reply(problem, status=500)
 
         return answered
 
     return door
+
+
+def _answer(request: HttpRequest, role: Role, view: View, parts: dict[str, object]) -> HttpResponse:
+    if request.method not in ("GET", "HEAD"):
+        return reply(Problem("This address only answers GET."), status=405, allow="GET, HEAD")
+    refusal = _refusal(request, role)
+    return refusal or reply(view(Ask(request), **parts))
 
 
 def _refusal(request: HttpRequest, role: Role) -> HttpResponse | None:
