@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -45,6 +46,16 @@ def embedded_database_url(home: Home) -> str:
     return f"postgresql://nigrani:{password.reveal() if password else ''}@/nigrani?host={home.socket}"
 
 
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of a comma-separated list; an address alone is a network of one."""
+    try:
+        return tuple(ip_network(each.strip(), strict=False) for each in text.split(",") if each.strip())
+    except ValueError as error:
+        raise NigraniError(
+            f"NIGRANI_PROXIES can't be read: {error}.", "Write addresses or networks: 10.0.0.5,192.168.7.0/24"
+        ) from None
+
+
 DATABASES = {"default": database(os.environ.get("NIGRANI_DATABASE_URL") or embedded_database_url(HOME))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "access.Person"
@@ -59,6 +70,7 @@ _https = os.environ.get("NIGRANI_HTTPS", "") == "1"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+PROXIES = networks(os.environ.get("NIGRANI_PROXIES", ""))  # whose X-Forwarded-For is believed
 SESSION_COOKIE_NAME, SESSION_COOKIE_AGE, SESSION_COOKIE_SAMESITE = "nigrani_session", 12 * 3600, "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "nigrani.console.views.small.csrf_refused"

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client, override_settings
 
 from nigrani import settings
+from nigrani.lib.errors import NigraniError
 
 
 def read(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
@@ -23,6 +24,14 @@ def test_https_makes_cookies_secure_and_browsers_remember(monkeypatch: pytest.Mo
     behind = read(monkeypatch, NIGRANI_HTTPS="1")
     assert (behind["SECURE_HSTS_SECONDS"], behind["SESSION_COOKIE_SECURE"]) == (31_536_000, True)
     assert behind["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+
+
+def test_proxies_are_addresses_or_networks_and_none_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch)["PROXIES"] == ()
+    found = read(monkeypatch, NIGRANI_PROXIES="10.0.0.5, 192.168.7.9/24,fd00::/8,")["PROXIES"]
+    assert [str(each) for each in found] == ["10.0.0.5/32", "192.168.7.0/24", "fd00::/8"]
+    with pytest.raises(NigraniError, match="NIGRANI_PROXIES can't be read"):
+        read(monkeypatch, NIGRANI_PROXIES="proxy.example.org")
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from nigrani.access import people, queries
 from nigrani.access.models import Person, Role
+from nigrani.access.origin import address_of
 from nigrani.access.roles import PersonRequest, needs
 from nigrani.console.context import THEMES
 from nigrani.lib import clock
@@ -41,9 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         email = request.POST.get("email", "").replace("\x00", "")[:254]
         try:
-            person = people.sign_in(
-                email, request.POST.get("password", ""), ip=request.META.get("REMOTE_ADDR", ""), now=clock.now()
-            )
+            person = people.sign_in(email, request.POST.get("password", ""), ip=address_of(request), now=clock.now())
         except people.NotSignedIn as refused:
             status = 429 if isinstance(refused, people.TooMany) else 401
             return render(request, "console/login.html", context | {"email": email, "error": refused}, status=status)
@@ -110,7 +109,7 @@ def password(request: PersonRequest) -> HttpResponse:
         return render(request, "console/password.html")
     current, new = request.POST.get("current", ""), request.POST.get("new", "")
     try:
-        people.change_password(request.user, current, new, ip=request.META.get("REMOTE_ADDR", ""), now=clock.now())
+        people.change_password(request.user, current, new, ip=address_of(request), now=clock.now())
     except NigraniError as error:
         status = 429 if isinstance(error, people.TooMany) else 422
         return render(request, "console/password.html", {"error": error}, status=status)
