@@ -97,3 +97,19 @@ def test_an_unknown_story_names_the_known_ones() -> None:
     told = run("demo", "--story", "website-gone")
     assert told.returncode == 2
     assert "website-down" in told.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reset_for_nobody_says_who_there_is() -> None:
+    told = run("person", "reset", "nobody@example.in", NIGRANI_DATABASE_URL=_suite_database())
+    assert told.returncode == 2
+    assert "There is no active person 'nobody@example.in'. List them with: nigrani person" in told.stderr.replace(
+        "\n", " "
+    )
+
+
+def _suite_database() -> str:
+    from django.db import connection
+
+    params = connection.get_connection_params()
+    return f"postgresql://{params['user']}:{params['password']}@/{params['dbname']}?host={params['host']}"

@@ -49,6 +49,24 @@ def person_invite(role: str, console: str | None, as_json: bool) -> None:
     emit({"link": address, "role": role}) if as_json else click.echo(address)
 
 
+@person.command("reset")
+@click.argument("email")
+@click.option("--console", help="The console's address.", show_default="NIGRANI_CONSOLE_URL, or where it listens")
+@json_option
+def person_reset(email: str, console: str | None, as_json: bool) -> None:
+    """Print a one-time link with which a person chooses a new password.
+
+    \b
+    nigrani person reset asha@example.in
+    """
+    with_state()
+    from nigrani.access import people
+
+    token = people.invite_again(_person(email), by="command line", now=clock.now())
+    address = links.link(console or links.console(), "welcome", token=token)
+    emit({"link": address}) if as_json else click.echo(address)
+
+
 @click.group(invoke_without_command=True)
 @click.pass_context
 @json_option
