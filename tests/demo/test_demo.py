@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ pytestmark = [
 
 @contextmanager
 def _demo(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    folder.mkdir(mode=0o711, exist_ok=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("NIGRANI_", "DJANGO_"))}
     demo = subprocess.Popen(
         [sys.executable, "-m", "nigrani.cli", "demo", *words],
@@ -41,27 +45,26 @@ def _demo(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a place for temporary files that PostgreSQL's user may pass."""
-    path = tmp_path_factory.mktemp("demo")
-    for each in (path, *path.parents[:2]):
-        each.chmod(0o711)
-    return path
+def folder() -> Iterator[Path]:
+    """Yield a place for temporary files that PostgreSQL's user may pass."""
+    path = Path(tempfile.mkdtemp(prefix="nigrani-ended-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGKILL], ids=["asked to stop", "killed"])
-def test_a_demo_that_is_ended_leaves_no_process(folder: Path, word: signal.Signals) -> None:
-    with _demo(folder, "--story", "quiet-day", "--json") as demo:
-        assert demo.stderr is not None
-        assert "settled" in next(line for line in demo.stderr if "settled" in line)
-        everyone = pids.tree(demo.pid)
-        assert len(everyone) > 6  # the school, the supervisor, and what both started
-        demo.send_signal(word)
-        demo.wait(60)
-        assert demo.returncode == (143 if word == signal.SIGTERM else -signal.SIGKILL)
-    eventually(lambda: gone(everyone), timeout_s=30)
-    if word == signal.SIGTERM:
-        assert list(folder.iterdir()) == []
+def test_a_demo_that_is_ended_leaves_no_process(folder: Path) -> None:
+    words = ("--story", "quiet-day", "--json")
+    with _demo(folder / "asked", *words) as asked, _demo(folder / "killed", *words) as killed:
+        for demo, word, code in ((asked, signal.SIGTERM, 143), (killed, signal.SIGKILL, -signal.SIGKILL)):
+            assert demo.stderr is not None
+            assert "settled" in next(line for line in demo.stderr if "settled" in line)
+            everyone = pids.tree(demo.pid)
+            assert len(everyone) > 6  # the school, the supervisor, and what both started
+            demo.send_signal(word)
+            assert demo.wait(60) == code
+            eventually(partial(gone, everyone), timeout_s=30)
+    assert list((folder / "asked").iterdir()) == []
 
 
 def test_the_stories_are_listed(folder: Path) -> None:

@@ -9,7 +9,7 @@ from tests.journeys import house
 from tests.journeys.house import House
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def shared_house() -> Iterator[House]:
     """Yield a running house whose every secret holds the canary; a test leaves it running and mended."""
     with house.opened(house.canaries) as found:

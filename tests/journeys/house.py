@@ -42,7 +42,7 @@ _BRISK = {
         ("every: 15s", "every: 1s"),
         ("timeout: 10s", "timeout: 3s"),
         ("every: 45s", "every: 1s"),
-        ("hold: 2m\n    clear: {above: 50%, hold: 1m}", "hold: 6s\n    clear: {above: 50%, hold: 1s}"),
+        ("hold: 2m\n    clear: {above: 50%, hold: 1m}", "hold: 4s\n    clear: {above: 50%, hold: 1s}"),
         ("runbook: system-down\n    starts: shadow", "runbook: system-down\n    starts: live"),
     ),
     "database.yaml": (("every: 15s", "every: 1s"), ("every: 30s", "every: 2s"), ("timeout: 5s", "timeout: 3s")),
@@ -240,17 +240,18 @@ def opened(
     *,
     start: bool = True,
     folder: Path | None = None,
-    **environ: str,
+    extra: Mapping[str, str] | None = None,
 ) -> Iterator[House]:
     """Open a school and a house that watches it by the brisk guide.
 
     secrets: put in place before the first start. folder: where both homes go; a temporary one if None.
+    extra: settings beside those of the home itself.
     """
     with stage.set_up(watched=False, folder=folder) as found:
         make_brisk(found.home.guide)
         for name, value in (secrets(found) if secrets else {}).items():
             found.home.vault.put(name, Secret(value))
-        house = House(found.yard, found.home, found.console, environ)
+        house = House(found.yard, found.home, found.console, extra or {})
         try:
             if start:
                 house.start()
