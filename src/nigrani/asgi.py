@@ -13,12 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nigrani.settings")
 
-from django.core.asgi import get_asgi_application
+import django
+from django.core.handlers.asgi import ASGIHandler
 from django.db import connections
+from django.http import HttpRequest, HttpResponseBase
 
 from nigrani import __version__
 from nigrani.console.assets import Asset, assets
@@ -37,7 +39,8 @@ class Application:
     """Routes one connection: lifespan, health, a static file, or Django."""
 
     def __init__(self) -> None:
-        self._django: Any = get_asgi_application()
+        django.setup(set_prefix=False)
+        self._django: Any = _InOneThread()
         self._assets = assets()
         self._health = msgspec.json.encode({"ok": True, "version": __version__})
         self._free: asyncio.Queue[ThreadPoolExecutor] | None = None
@@ -87,6 +90,21 @@ class Application:
                 self._made.append(ThreadPoolExecutor(1, thread_name_prefix=f"console-{number}"))
                 self._free.put_nowait(self._made[-1])
         return self._free
+
+
+class _InOneThread(ASGIHandler):
+    """Django, every step of a request in the one thread that it borrowed.
+
+    Left alone, Django makes the page of a 404 or 500 in another thread, whose database connection nobody closes.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+
+    async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
+        response: Any = await sync_to_async(self.get_response, thread_sensitive=True)(request)
+        response._handler_class = type(self)
+        return response  # type: ignore[no-any-return]
 
 
 class _TooLargeError(Exception):

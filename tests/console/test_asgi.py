@@ -95,3 +95,19 @@ def test_many_requests_share_a_few_connections(served: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert cursor.fetchone()[0] <= 6
+
+
+def test_what_is_missing_or_refused_takes_no_more_connections(served: str) -> None:
+    from tests.console import world
+
+    from nigrani.access.models import Role
+
+    cookie = world.client_of(world.person("Vera", Role.VIEWER)).cookies["nigrani_session"].value
+    known = {"cookie": f"nigrani_session={cookie}"}
+    with ThreadPoolExecutor(8) as pool:
+        paths = ["/nowhere", "/people"] * 20
+        answers = list(pool.map(lambda path: ask(served, "GET", path, headers=known)[0], paths))
+    assert answers == [404, 403] * 20
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        assert cursor.fetchone()[0] <= 5
