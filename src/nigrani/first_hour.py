@@ -66,6 +66,8 @@ def run(
         _database(home, _read_dsn(dsn, ask), insist=insist),
     ]
     told = ask(channel, "3. Where to tell you: a Slack webhook, a mail address, or a webhook")
+    if "@" in told and ":" not in told:
+        smtp = ask(smtp, "   The server that takes your mail (user:password@host:587)")
     if told:
         _keep(home, parse_channel(told, smtp))
     email = ask(person, "4. Your own mail address, to sign in with")

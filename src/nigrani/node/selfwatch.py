@@ -7,6 +7,7 @@ nigrani.outbox.waiting           messages not yet accepted by their receiver
 nigrani.outbox.oldest_age_s      how long the oldest of them waits; 0 when none does
 nigrani.journal.backlog_rows     facts acknowledged and not yet in telemetry
 nigrani.journal.backlog_bytes    the same, on disk
+nigrani.journal.rejected         batches that telemetry would not take: facts that no measure will ever see
 nigrani.memory.rss_bytes         of the process that runs the loops
 nigrani.memory.pss_bytes{process} of each process of the installation, with what it started
 nigrani.deadman.sent{outcome}    1 when a ping went out, 0 when not, and why (deadman.py)
@@ -75,6 +76,7 @@ def _of_journal(now: datetime) -> Iterator[Row]:
     backlog = journal.backlog()
     yield gauge("nigrani.journal.backlog_rows", backlog.rows, at=now)
     yield gauge("nigrani.journal.backlog_bytes", backlog.size_bytes, at=now)
+    yield gauge("nigrani.journal.rejected", journal.current().rejected(), at=now)
 
 
 def _of_memory(now: datetime) -> Iterator[Row]:
