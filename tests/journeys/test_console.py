@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # it has none
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from tests.console import server
 
@@ -34,8 +35,20 @@ PAGES = (
     "guide/website.yaml",
     "people",
     "find?q=down",
+    "find?q=zzz",
     "keys",
+    "password",
 )
+
+# Many rows of a kind are read as a few, and every chart's table is open.
+FEWER = """() => {
+    document.querySelectorAll("main details").forEach(each => { each.open = true });
+    document.querySelectorAll("tbody tr:nth-child(n + 6), .code .l:nth-child(n + 20)").forEach(each => each.remove());
+}"""
+AXE = """([parts, rules]) => axe.run(parts, {resultTypes: ["violations"], iframes: false, ...rules})
+    .then(told => told.violations.flatMap(
+        each => each.nodes.map(node => `${each.id} ${node.target} ${node.failureSummary}`)))"""
+OF_COLOUR = {"runOnly": ["color-contrast", "link-in-text-block"]}  # all that another theme can change
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +256,45 @@ def test_on_a_phone_no_page_is_wider_than_it(tab: Page, telemetry: str, guide: G
         )
         assert small == 0, name
     assert wide == {}
+
+
+@pytest.mark.slow("axe-core reads every page in both themes and at both widths")
+def test_axe_finds_nothing_on_any_page(browser: Browser, served: str, telemetry: str, guide: Guide) -> None:
+    from tests.console import world
+
+    from nigrani.access import people
+    from nigrani.access.models import Role
+    from nigrani.lib import clock
+
+    down, ravi, now = storm(telemetry, guide), world.person("Ravi", Role.VIEWER), clock.now()
+    new, again = people.invite("viewer", by="tests", now=now), people.invite_again(ravi, by="tests", now=now)
+    context = browser.new_context(base_url=served, viewport=DESK, color_scheme="light")
+    context.set_default_timeout(8000)
+    tab, found = context.new_page(), list[str]()
+
+    parts = {"exclude": [[".bar"], [".nav"]]}  # the same on every page: read on the overview
+
+    def read(name: str) -> None:
+        tab.goto(f"/{name}")
+        tab.evaluate(FEWER)
+        tab.evaluate(AXE_SCRIPT)
+        for theme in ("light", "dark"):
+            tab.emulate_media(color_scheme=theme)
+            for view in (DESK, PHONE):
+                tab.set_viewport_size(view)
+                wrong = tab.evaluate(AXE, [parts if name else "html", {} if theme == "light" else OF_COLOUR])
+                found.extend(f"/{name} {theme} {view['width']}: {each}" for each in wrong)
+
+    for name in ("login", f"welcome/{new}", f"welcome/{again}", "welcome/over"):
+        read(name)
+    tab.emulate_media(color_scheme="light")
+    sign_in(tab)
+    decides = ("rules/system-down/demote", f"people/{ravi.pk}/take-away", f"people/{ravi.pk}/invite-again")
+    lists = ("rules", "rules?phase=shadow", "rules/system-down", "ledger?verify=1")
+    for name in ("", f"alerts/{down}", *lists, *decides, *PAGES, "nowhere"):
+        read(name)
+    context.close()
+    assert sorted(found) == []
 
 
 @pytest.mark.slow("a browser that waits for the page to refresh itself")
