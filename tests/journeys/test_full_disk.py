@@ -112,7 +112,7 @@ def _full_journal(found: House) -> Iterator[None]:
 def test_without_room_it_holds_out_and_with_room_it_goes_on(what: str) -> None:
     root = Path(tempfile.mkdtemp(prefix="nigrani-full-"))
     root.chmod(0o711)
-    limit = {"NIGRANI_JOURNAL_LIMIT": "8kB"} if what == "journal" else {}
+    limit = {"NIGRANI_JOURNAL_LIMIT": "20kB"} if what == "journal" else {}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, root, ignore_errors=True)
         if what == "disk":
