@@ -70,15 +70,6 @@ def _verdicts(found: House) -> dict[str, str]:
     return {check["name"]: check["verdict"] for check in json.loads(told.stdout)["checks"]}
 
 
-def _watches(found: House) -> None:
-    """A fault is told."""
-    found.settle()
-    item = found.newest()
-    found.yard.fault("web_down", on=True)
-    eventually(lambda: found.told("firing", HEALTH, after=item), timeout_s=60)
-    house.each_told_once(found)
-
-
 def _facts(found: House) -> int:
     return int(found.facts("SELECT count() AS n FROM probes")[0]["n"])
 
@@ -122,9 +113,11 @@ def test_without_room_it_holds_out_and_with_room_it_goes_on(what: str) -> None:
         before, supervisor = _facts(found), found.up.process.pid
         with _full_disk(found) if what == "disk" else _full_journal(found):
             assert found.up.process.poll() is None
+            found.yard.fault("web_down", on=True)
             assert _verdicts(found)[what] == "bad"
         eventually(found.up.all_ready, timeout_s=90)
         assert found.up.process.pid == supervisor
         eventually(lambda: _facts(found) > before, timeout_s=60)
-        _watches(found)
+        eventually(lambda: found.told("firing", HEALTH), timeout_s=60)
+        house.each_told_once(found)
         assert not list(found.home.journal.glob("rejected/*"))
