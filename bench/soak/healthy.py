@@ -112,7 +112,7 @@ def messages(stage: Stage) -> list[str]:
     ]
 
 
-def lags(house: House, began: datetime) -> tuple[list[str], float]:
+def lags(house: House, began: datetime) -> tuple[list[str], str]:
     """Return the loops that were late at any time, and the longest lag of the quick ones, by what they measured."""
     found = {
         row["loop"]: float(row["lag"])
@@ -124,7 +124,8 @@ def lags(house: House, began: datetime) -> tuple[list[str], float]:
     late = [f"the loop {name} was {lag:.0f} s behind" for name, lag in found.items() if lag > LATE.get(name, LATE_S)]
     if not found:
         late.append("the loops said nothing of themselves")
-    return late, max((lag for name, lag in found.items() if name not in LATE), default=0.0)
+    lag, slowest = max(((lag, name) for name, lag in found.items() if name not in LATE), default=(0.0, "none"))
+    return late, f"{lag:.1f} ({slowest})"
 
 
 def silence(stage: Stage, began: datetime) -> timedelta:

@@ -18,6 +18,7 @@ from nigrani.lib.home import Home
 from nigrani.node import pids
 
 LEASE_S = 120.0  # a message whose sender was killed is sent again when its lease is over
+OVER_S = 420.0
 _PROBES = "SELECT count() AS n, uniqExact(id) AS ids FROM probes WHERE source IN ('website', 'database')"
 
 
@@ -41,6 +42,16 @@ def stores_agree(house: House) -> None:
         return True
 
     eventually(agree, timeout_s=LEASE_S)
+
+
+def all_is_over(house: House) -> None:
+    """Check that every alert that was told ends by itself, after a window and a hold of minutes, and is told to end."""
+    loud = (
+        "SELECT a.key FROM alerts_alert a JOIN alerts_rule r ON r.id = a.rule_id"
+        " WHERE r.phase = 'live' AND a.state IN ('firing', 'recovering')"
+    )
+    eventually(lambda: not house.ask(loud), timeout_s=OVER_S)
+    stores_agree(house)
 
 
 def no_strays(house: House) -> None:

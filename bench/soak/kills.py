@@ -51,7 +51,7 @@ class Tally:
     repeats: int = 0
     failures: list[str] = field(default_factory=list)
 
-    def check(self, episode: Episode, what: str, look: Callable[[], object]) -> None:
+    def check(self, episode: Episode | str, what: str, look: Callable[[], object]) -> None:
         """Look, and note it if that fails."""
         try:
             look()
@@ -79,6 +79,9 @@ def run(kills: int, *, seed: int, say: Callable[[str], None]) -> Result:
             if not is_back(house):
                 tally.failures.append(f"{episode}: it is not back, so no more was killed")
                 break
+        else:
+            say("kills: waiting until every alert is over")
+            tally.check("the end", "messages", lambda: invariants.all_is_over(house))
         told = Counter("end" if houses.is_resolved(item) else "beginning" for item in house.slack())
         facts = house.facts("SELECT count() AS n FROM probes")[0]["n"] if is_back(house) else "unknown"
     counts: dict[str, int | float | str] = {"kills": sum(tally.killed.values()), "seed": str(seed)}
