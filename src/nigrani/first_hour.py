@@ -56,7 +56,7 @@ def run(
     Raises NigraniError for what is refused: a superuser without `insist`, an address that is none.
     """
     if sql:
-        click.echo(roles_sql(SUPPOSED_VERSION, "postgres"), nl=False)
+        click.echo(roles_sql(SUPPOSED_VERSION, _database_of(dsn)), nl=False)
         return 0
     home.ensure()
     click.echo(f"Nigrani keeps everything in {home.path}, readable by nobody else.\n")
@@ -78,11 +78,17 @@ def run(
     return 0 if all(works) else 1
 
 
+def _database_of(dsn: str | None) -> str:
+    """Return the name of the database in an address; that of PostgreSQL's own where none was given."""
+    return urlsplit(dsn or "").path.strip("/") or "postgres"
+
+
 def roles_sql(server_version: int, database: str) -> str:
     """Return the SQL of the three separate roles; only the first is needed now."""
     return "\n".join(
         (
-            "-- Run as the database's owner, in psql. Each role is separate; today Nigrani needs only the first.",
+            "-- Run in psql as a superuser, or as your provider's admin role: an owner may not grant pg_monitor.",
+            "-- Each role is separate; today Nigrani needs only the first.",
             roles.monitor(server_version, database, {}),
             "-- Later, for backups:",
             _commented(roles.backup(server_version, database, {})),
@@ -158,7 +164,7 @@ def _database(home: Home, dsn: str, *, insist: bool) -> bool:
     if (too_much := found.too_much()) and not insist:
         raise NigraniError(
             "This role may do more than look: " + " ".join(too_much),
-            "Run this as the owner and use nigrani_monitor, or say --insist:\n\n"
+            "Run this as a superuser and use nigrani_monitor, or say --insist:\n\n"
             + roles_sql(found.server_version, found.database),
         )
     for warning in (*too_much, *found.too_little()):
@@ -186,6 +192,8 @@ def parse_channel(address: str, smtp: str | None) -> Channel:
     if not smtp:
         raise NigraniError("A mail address needs a server to send through.", "Add --smtp user:password@host:587")
     server = urlsplit(f"smtp://{smtp}")
+    if bool(server.username) != bool(server.password):
+        raise NigraniError("A login at a mail server is a user and a password.", "Write user:password@host:587")
     return Channel(
         "email",
         (

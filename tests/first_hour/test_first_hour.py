@@ -47,7 +47,7 @@ def yard() -> Iterator[Yard]:
 
 @pytest.fixture(scope="module")
 def monitor(yard: Yard) -> str:
-    """Return the address of the role that the printed SQL makes, run as it says by the database's owner."""
+    """Return the address of the role that the printed SQL makes, run as it says by a superuser."""
     owner = yard.state["database"]["dsn"]
     told = subprocess.run(
         [sys.executable, "-m", "nigrani.cli", "init", "--sql"], capture_output=True, text=True, check=True

@@ -45,6 +45,9 @@ def _titles(stage: Stage, kind: str, *parts: str) -> Callable[[], str | None]:
 
 def _settled(stage: Stage, eyes: Eyes) -> bool:
     """Wait until every source is fresh and every rule was evaluated; note how it stands."""
+    if stage.node is None:
+        stage.happened("not settled", eyes.unsettled())
+        return False
     seen = stage.wait(eyes.settled, timeout_s=SETTLE_S)
     if not seen:
         stage.happened("not settled", eyes.unsettled())

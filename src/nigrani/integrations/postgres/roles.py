@@ -1,7 +1,7 @@
 """The SQL that creates our roles in a watched database: one to look, one to back up, one to act; none may do more.
 
-The text is for the database's owner to read and run with psql. It holds no password: `\\password` sets one, so
-that it enters neither a history nor a log. Running it twice changes nothing.
+The text is for a superuser to read and run with psql: an owner may not grant pg_monitor. It holds no password:
+`\\password` sets one, so that it enters neither a history nor a log. Running it twice changes nothing.
 """
 
 from __future__ import annotations
