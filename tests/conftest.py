@@ -11,7 +11,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# No timing assertions: a slow machine is not a mistake.
+hypothesis.settings.register_profile("nigrani", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("nigrani")
 
 _HOME_VARIABLE = "NIGRANI_TEST_HOME"
 

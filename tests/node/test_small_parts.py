@@ -18,7 +18,7 @@ from tests.eventually import eventually
 from nigrani.lib import clock
 from nigrani.lib.errors import Conflict, NigraniError
 from nigrani.lib.home import Home
-from nigrani.node import children, leftovers, logfile, parent, pids, pulse, standing
+from nigrani.node import children, doctor, leftovers, logfile, parent, pids, pulse, standing
 from nigrani.node.doctor import working
 
 
@@ -236,3 +236,8 @@ def test_the_doctor_asks_the_reference_before_it_is_needed(tmp_path: Path, monke
         monkeypatch.setenv("NIGRANI_REFERENCE_URL", f"http://{host}:{port}/")
         [check] = working.reference(home, clock.now())
     assert check.verdict == "ok"
+
+
+def test_a_question_with_nothing_to_say_says_nothing(home: Home) -> None:
+    asked = doctor._Asked("reference", lambda _home, _now: [], home, clock.now())
+    assert asked.answer(5) == []

@@ -31,15 +31,15 @@ QUESTIONS: Sequence[tuple[str, Question, float]] = (
     ("disk", machine.disk, 2),
     ("permissions", machine.permissions, 2),
     ("processes", machine.processes, 2),
-    ("postgres", stores.postgres, 2),
-    ("migrations", stores.migrations, 2),
-    ("telemetry", stores.telemetry, 2),
-    ("journal", stores.journal, 2),
-    ("outbox", stores.outbox, 2),
-    ("loops", working.loops, 2),
+    ("postgres", stores.postgres, 5),
+    ("migrations", stores.migrations, 5),
+    ("telemetry", stores.telemetry, 5),
+    ("journal", stores.journal, 5),
+    ("outbox", stores.outbox, 5),
+    ("loops", working.loops, 5),
     ("guide", working.guide, 10),  # its own work, nobody is waited for
     ("reference", working.reference, 10),
-    ("dead-man", working.dead_man, 2),
+    ("dead-man", working.dead_man, 5),
 )
 
 
@@ -81,7 +81,9 @@ class _Asked:
 
     def answer(self, patience_s: float) -> list[Check]:
         self._thread.join(max(0.0, patience_s))
-        return self._checks or [Check(self._name, "unknown", "There was no answer in time.")]
+        if self._checks is None:
+            return [Check(self._name, "unknown", "There was no answer in time.")]
+        return self._checks
 
     def _ask(self) -> None:
         try:
