@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nigrani.lib import clock, links
 from nigrani.lib.errors import NigraniError
 
 from .frame import FINDING, emit, json_option, show, with_state
+
+if TYPE_CHECKING:
+    from nigrani.access.models import Person
 
 ROLES = click.Choice(["viewer", "responder", "admin"])
 
@@ -115,7 +120,7 @@ def token_revoke(name: str, email: str) -> None:
     click.echo(f"Revoked {name}.")
 
 
-def _person(email: str):  # type: ignore[no-untyped-def]  # a model, which may only be imported after set-up
+def _person(email: str) -> Person:
     from nigrani.access.models import Person
 
     found = Person.objects.filter(email=email.lower(), is_active=True).first()

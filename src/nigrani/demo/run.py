@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -57,7 +57,7 @@ def _played(chosen: Story, stage: Stage, *, inject: bool) -> bool:
         return False
 
 
-def _teller(*, to_stderr: bool):  # type: ignore[no-untyped-def]  # a closure over one flag
+def _teller(*, to_stderr: bool) -> Callable[[str, str], None]:
     began = clock.monotonic()
 
     def tell(what: str, detail: str) -> None:

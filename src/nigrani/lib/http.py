@@ -8,10 +8,7 @@ kinds of `lib.errors`, in words of our own: addresses and headers may hold secre
 from __future__ import annotations
 
 import logging
-import queue
-import socket
 import ssl
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +20,7 @@ import httpcore
 
 from nigrani import __version__
 
-from . import clock
+from . import clock, names
 from .errors import Refused, SourceError, Throttled, Unreachable, Unreadable
 
 logging.getLogger("httpcore").setLevel(logging.WARNING)  # below that it writes headers into the log
@@ -104,7 +101,7 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = _look_up(host, port, self._deadline.remaining())
+        addresses = _look_up(host, self._deadline.remaining())
         for index, address in enumerate(addresses):
             share = self._deadline.remaining() / (len(addresses) - index)
             try:
@@ -119,25 +116,13 @@ class _NoSuchName(Exception):
     """The host has no address."""
 
 
-def _look_up(host: str, port: int, timeout_s: float) -> list[str]:
-    """Return the host's addresses. The resolver takes no deadline, so it runs in a thread that may be left behind."""
-    found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            rows = []
-        found.put(list(dict.fromkeys(str(row[4][0]) for row in rows)))
-
-    threading.Thread(target=ask, name="look-up", daemon=True).start()
+def _look_up(host: str, timeout_s: float) -> list[str]:
     try:
-        addresses = found.get(timeout=timeout_s)
-    except queue.Empty:
+        return names.resolve(host, timeout_s=timeout_s)
+    except TimeoutError:
         raise httpcore.ConnectTimeout from None
-    if not addresses:
-        raise _NoSuchName
-    return addresses
+    except OSError:
+        raise _NoSuchName from None
 
 
 @cache
