@@ -1,7 +1,7 @@
 """Fault to message: from the moment something breaks to the moment the channel has the message.
 
-Goal: at most one and a half probe intervals. Each round breaks the stand-in school's website and then its database, each
-at another phase of the interval, so that the mean is not one lucky phase. `ROUNDS=1 python -m bench.latency` is quicker.
+Goal: at most one and a half probe intervals. Each round breaks the stand-in school's website and then its database,
+each at another phase of the interval, so that the mean is not one lucky phase. `ROUNDS=1` makes it quicker.
 """
 
 from __future__ import annotations
