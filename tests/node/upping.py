@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,9 @@ class Up:
         for entry in told.children.values() if told is not None else ():
             if pids.is_running(entry.pid, entry.mark):
                 os.kill(entry.pid, signal.SIGKILL)
+        for place in self.home.run.glob("*.grandchild"):
+            with suppress(ProcessLookupError):
+                os.kill(int(place.read_text()), signal.SIGKILL)
 
 
 def gone(left: list[int]) -> bool:
