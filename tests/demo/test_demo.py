@@ -23,7 +23,7 @@ from nigrani.node import pids
 
 pytestmark = [
     pytest.mark.slow("starts a school and a watchman, and ends them in the middle"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("apart"),
 ]
 

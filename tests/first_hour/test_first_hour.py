@@ -30,7 +30,7 @@ from nigrani.lib.home import Home
 
 pytestmark = [
     pytest.mark.slow("starts a school, and a state database for each home"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("first hour"),
 ]
 _LINK = re.compile(r"^ +(http://\S+/welcome/\S+)$", re.MULTILINE)

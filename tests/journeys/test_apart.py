@@ -26,7 +26,7 @@ from nigrani.telemetry.store import Address, Store
 
 pytestmark = [
     pytest.mark.slow("runs a PostgreSQL, a telemetry engine, a console and a worker"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("apart"),
 ]
 

@@ -15,7 +15,7 @@ from nigrani.node import pids
 
 pytestmark = [
     pytest.mark.slow("breaks whatever holds a secret, then looks everywhere"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("whole"),
 ]
 

@@ -27,7 +27,7 @@ from nigrani.node import selfwatch
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow("asks a real school some hundred times"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("apart"),
 ]
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)

@@ -89,7 +89,7 @@ def served(guide: Guide) -> Iterator[str]:
 def tab(browser: Browser, served: str) -> Iterator[Page]:
     """A tab of somebody who is not signed in; nothing may fail in it unseen."""
     context = browser.new_context(base_url=served, viewport=DESK, color_scheme="light", timezone_id="Asia/Kolkata")
-    context.set_default_timeout(8000)
+    context.set_default_timeout(30_000)
     yield from _watched(context)
 
 
@@ -180,7 +180,7 @@ def test_without_javascript_everything_reads_and_acts(
 ) -> None:
     storm(telemetry, guide)
     context = browser.new_context(base_url=served, viewport=DESK, java_script_enabled=False)
-    context.set_default_timeout(8000)
+    context.set_default_timeout(30_000)
     tab = context.new_page()
     sign_in(tab)
     expect(tab.get_by_role("heading", level=1)).to_have_text("1 alert is firing")
@@ -269,7 +269,7 @@ def test_axe_finds_nothing_on_any_page(browser: Browser, served: str, telemetry:
     down, ravi, now = storm(telemetry, guide), world.person("Ravi", Role.VIEWER), clock.now()
     new, again = people.invite("viewer", by="tests", now=now), people.invite_again(ravi, by="tests", now=now)
     context = browser.new_context(base_url=served, viewport=DESK, color_scheme="light")
-    context.set_default_timeout(8000)
+    context.set_default_timeout(30_000)
     tab, found = context.new_page(), list[str]()
 
     parts = {"exclude": [[".bar"], [".nav"]]}  # the same on every page: read on the overview

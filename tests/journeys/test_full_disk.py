@@ -21,7 +21,7 @@ from tests.journeys.house import HEALTH, House
 
 pytestmark = [
     pytest.mark.slow("fills a disk under a running installation"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("full"),
 ]
 _DISK = "700m"

@@ -12,7 +12,7 @@ from tests.node.upping import gone
 
 pytestmark = [
     pytest.mark.slow("real processes, killed, and an alert's whole life each time"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("kills"),
 ]
 

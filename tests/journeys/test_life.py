@@ -13,7 +13,7 @@ from nigrani.node import pids
 
 pytestmark = [
     pytest.mark.slow("starts and stops a whole installation"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("whole"),
 ]
 

@@ -13,7 +13,7 @@ from nigrani.integrations import REPEAT_NOTE
 
 pytestmark = [
     pytest.mark.slow("an alert's whole life, and a receiver that keeps it waiting"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
     pytest.mark.xdist_group("whole"),
 ]
 

@@ -21,7 +21,8 @@ from nigrani.node import app
 from . import stage as stages
 from .eyes import Closed, Eyes, Open
 from .stage import Stage
-from .stories import STORIES, Story
+from .stories import STORIES
+from .telling import Story
 
 if TYPE_CHECKING:
     from nigrani.measures.cover import CoverItem

@@ -1,0 +1,1 @@
+"""The survey: row by row, whether the watched system can answer the guide, by which true source, or what hinders it."""
