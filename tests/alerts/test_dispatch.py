@@ -4,48 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from datetime import timedelta
-from typing import Any
 
 import pytest
-from tests.measures.making import HERE, MINUTE, T0, alert, guide, share
+from tests.alerts.telling import MAIL, SLACK, change, fires, made, tell
+from tests.measures.making import HERE, MINUTE, T0, guide
 
 from nigrani.access import ledger
 from nigrani.access.models import LedgerLine
 from nigrani.alerts import actions, queries
 from nigrani.alerts.models import Alert, Fate, Rule, Transition
-from nigrani.guide import Guide, Receiver, Runbook
+from nigrani.guide import Receiver
 from nigrani.lib.errors import NigraniError
 from nigrani.outbox.models import Attempt, Message
 
 pytestmark = pytest.mark.django_db
-
-MAIL = Receiver("mail", "email", "Mail to the lead", None, (), HERE)
-SLACK = Receiver("slack", "slack", "#alerts", None, ("SLACK_WEBHOOK_URL",), HERE)
-
-
-def made(*, starts: str = "live", **changes: Any) -> Guide:
-    runbook = Runbook("down", "The system is down", ("Open the login page.", "Look at the host."), HERE)
-    rule = alert(starts=starts, runbook="down")
-    return guide(measures=[share()], alerts=[rule], **({"runbooks": {"down": runbook}} | changes))
-
-
-def change(
-    old: str, new: str, *, after: timedelta = timedelta(), because: str = "0 % over 1 min is below 95 %."
-) -> Any:
-    rule, _ = Rule.objects.get_or_create(name="down", defaults={"phase": "live", "since": T0})
-    row, _ = Alert.objects.get_or_create(
-        key="down{probe=login}",
-        defaults={"rule": rule, "labels": {"probe": "login"}, "since": T0, "read_at": T0, "state": "ok"},
-    )
-    return Transition.objects.create(
-        alert=row, old=old, new=new, at=T0 + after, because=because, value=0, known="known", awaits=True
-    )
-
-
-def tell(of: Guide, after: timedelta = timedelta()) -> list[tuple[str, str, str]]:
-    actions.dispatch(of, now=T0 + after)
-    return list(Fate.objects.order_by("id").values_list("receiver", "fate", "because"))
 
 
 def test_a_live_rule_queues_a_message_that_says_what_to_do() -> None:
@@ -113,11 +85,6 @@ def _tried(outcome: str, receiver: str = "mail", *, state: str = "failed") -> No
     Attempt.objects.create(message=message, receiver=receiver, at=T0, ended_at=T0, outcome=outcome)
     sent_at = T0 if state == "sent" else None
     Message.objects.filter(pk=message.pk).update(state=state, next_at=None, sent_at=sent_at)
-
-
-def fires(**changes: Any) -> None:
-    change("ok", "firing", **changes)
-    Alert.objects.update(state="firing")
 
 
 def test_a_receiver_that_is_set_up_while_it_fires_hears_of_it() -> None:

@@ -20,8 +20,9 @@ from nigrani.integrations import Notice
 from nigrani.lib import links
 from nigrani.outbox import actions as outbox
 
-from . import notices, retelling
+from . import mutes, notices, retelling
 from .models import Fate, Transition
+from .mutes import Mute, Mutes
 from .retelling import LOST
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def _batch(guide: Guide, now: datetime) -> tuple[int, int]:
         if not waiting:
             return 0, 0
         queued, began = _queued(waiting), _began(waiting)
-        fates = [fate for each in waiting for fate in _decide(guide, each, queued, began, now)]
+        muting = mutes.standing(guide, now=now)
+        fates = [fate for each in waiting for fate in _decide(guide, each, queued, began, muting, now)]
         Fate.objects.bulk_create(fates, ignore_conflicts=True)
         Transition.objects.filter(pk__in=[each.pk for each in waiting]).update(awaits=False)
     return len(fates), len(waiting)
@@ -72,10 +74,13 @@ def _batch(guide: Guide, now: datetime) -> tuple[int, int]:
 
 @transaction.atomic
 def _retell(guide: Guide, now: datetime) -> int:
-    done = 0
+    done, muting = 0, mutes.standing(guide, now=now)
     for each in retelling.untold(guide):
+        alert = each.transition.alert
+        if muting.of(alert.rule.name, alert.labels):
+            continue  # it is told when what mutes it is over
         try:
-            notice = _notice(guide, guide.alerts.get(each.transition.alert.rule.name), each.transition, {})
+            notice = _notice(guide, guide.alerts.get(alert.rule.name), each.transition, {})
         except _UNWORDED:
             continue  # as it was the first time, which the log tells
         retelling.queue(each, notice, title=guide.receivers[each.receiver].title, now=now)
@@ -109,7 +114,7 @@ def _began(waiting: Iterable[Transition]) -> dict[int, datetime]:
 
 
 def _decide(
-    guide: Guide, each: Transition, queued: Standing, began: Mapping[int, datetime], now: datetime
+    guide: Guide, each: Transition, queued: Standing, began: Mapping[int, datetime], muting: Mutes, now: datetime
 ) -> list[Fate]:
     declared = guide.alerts.get(each.alert.rule.name) if each.alert.rule.gone_at is None else None
     receivers = _receivers(guide, declared, each, queued)
@@ -122,7 +127,8 @@ def _decide(
         # One message that can't be worded must not keep the others from being sent.
         log.exception("A message can't be worded.", extra={"action": "alert.unworded", "transition": each.pk})
         return [_not_sent(each, name, "The message could not be worded; see the log.", now) for name in receivers]
-    return [_fate(each, name, guide.receivers.get(name), notice, queued, now) for name in receivers]
+    mute = muting.of(each.alert.rule.name, each.alert.labels) if each.new == "firing" else None
+    return [_fate(each, name, guide.receivers.get(name), notice, queued, mute, now) for name in receivers]
 
 
 def _receivers(guide: Guide, declared: Declared | None, each: Transition, queued: Standing) -> list[str]:
@@ -150,12 +156,20 @@ def _notice(guide: Guide, declared: Declared | None, each: Transition, began: Ma
 
 
 def _fate(
-    each: Transition, name: str, receiver: Receiver | None, notice: Notice, queued: Standing, now: datetime
+    each: Transition,
+    name: str,
+    receiver: Receiver | None,
+    notice: Notice,
+    queued: Standing,
+    mute: Mute | None,
+    now: datetime,
 ) -> Fate:
     """Decide for one receiver; queue the message if it is to be sent."""
     last = queued.get((each.alert_id, name))
     if because := _why_not(each, name, receiver, last):
         return _not_sent(each, name, because, now)
+    if mute is not None:
+        return Fate(transition=each, receiver=name, fate="not_sent", because=mute.says, muted_by=mute.by, at=now)
     message = outbox.enqueue(
         receiver=name, notice=notice, key=f"transition:{each.pk}:{name}", now=now, thread=f"alert:{each.alert_id}"
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.db import models
 
+from nigrani.lib.due import DueRow
+
 STATES = ("ok", "pending", "firing", "recovering", "unknown")
 KNOWN = ("known", "unknown", "too_little", "no_source")
+KINDS = ("change", "again", "reminder", "wider", "released")
 
 
 class Rule(models.Model):
@@ -32,6 +35,7 @@ class Alert(models.Model):
 
     A rule without labels has its one row from the first pass on; a label set gets one when it first leaves ok.
     pending_since: when the present hold (to fire, or to be over) began. value, known and says are as of read_at.
+    worst: the value furthest beyond the level since it last began to fire; kept when it is over.
     """
 
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="+")
@@ -41,6 +45,7 @@ class Alert(models.Model):
     since = models.DateTimeField()
     pending_since = models.DateTimeField(null=True)
     value = models.FloatField(null=True)
+    worst = models.FloatField(null=True)
     known = models.TextField(choices=[(each, each) for each in KNOWN], default="unknown")
     says = models.TextField(default="")
     read_at = models.DateTimeField()
@@ -52,7 +57,7 @@ class Alert(models.Model):
 class Transition(models.Model):
     """One change of an alert's state and why. Never changed afterwards, but for `awaits`.
 
-    awaits: it is to be told and nobody has decided yet what becomes of it.
+    awaits: it is to be told and nobody has decided yet what becomes of it. worst: the alert's, as it was then.
     """
 
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="+")
@@ -61,6 +66,7 @@ class Transition(models.Model):
     at = models.DateTimeField()
     because = models.TextField()
     value = models.FloatField(null=True)
+    worst = models.FloatField(null=True)
     known = models.TextField()
     awaits = models.BooleanField(default=False)
 
@@ -72,17 +78,66 @@ class Transition(models.Model):
 
 
 class Fate(models.Model):
-    """What became of telling one receiver of one transition, and why. receiver "" is nobody: the reason says why.
+    """One decision about telling one receiver of one transition, and why. Never changed afterwards.
 
-    "queued" leads to a message, whose own attempts tell the rest; "not_sent" is final, but for what retelling.py says.
+    receiver "" is nobody: the reason says why. "queued" leads to a message, whose own attempts tell the rest.
+    kind: "change" is the first decision, when the alert changed; "again" tells what had reached nobody; "reminder" is
+    that it fires still, "wider" the same to people who are asked next, "released" that what muted it is over. All but
+    the first lean on the transition with which the alert began to fire, and are counted by `turn`.
+    muted_by: what kept it back and will let it go again, as "silence:12"; "" when nothing did.
     """
 
     transition = models.ForeignKey(Transition, on_delete=models.PROTECT, related_name="+")
     receiver = models.TextField()
+    kind = models.TextField(choices=[(each, each) for each in KINDS], default="change")
+    turn = models.IntegerField(default=0)
     fate = models.TextField(choices=[(each, each) for each in ("queued", "not_sent")])
     because = models.TextField()
+    muted_by = models.TextField(default="")
     at = models.DateTimeField()
     message = models.ForeignKey("outbox.Message", null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["transition", "receiver"], name="one_fate_a_receiver"),)
+        constraints = (
+            models.UniqueConstraint(fields=["transition", "receiver", "kind", "turn"], name="one_fate_a_turn"),
+        )
+
+
+class Silence(models.Model):
+    """What mutes the messages of the alerts it matches from starts_at to `until`, and never their state.
+
+    kind: "silence" begins when it is made; "window" is maintenance, which may lie ahead. key: of an occurrence of the
+    guide's own windows, "name@instant"; None for what a person made. by: who; for the guide's, where it stands.
+    rules, sources, labels: matching.py says what they match. ended_by: who ended it early, or "".
+    over_at: when its end was followed, and what still fired was told. Set once: a clock set back wakes no silence.
+    """
+
+    kind = models.TextField(choices=[(each, each) for each in ("silence", "window")])
+    key = models.TextField(null=True, unique=True)
+    by = models.TextField()
+    why = models.TextField()
+    rules = models.JSONField(default=list)
+    sources = models.JSONField(default=list)
+    labels = models.JSONField(default=dict)
+    made_at = models.DateTimeField()
+    starts_at = models.DateTimeField()
+    until = models.DateTimeField()
+    ended_by = models.TextField(default="")
+    over_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["until"], name="silence_open", condition=models.Q(over_at__isnull=True)),)
+
+
+class Reminder(DueRow):
+    """When an alert that fires is told of next, as long as it fires. Gone with the alert's end.
+
+    transition: the one with which it began to fire. turn: how many reminders were decided. stage: how many people
+    beyond the owner are told by now. held: what keeps it back at present, in words; "" when nothing does.
+    """
+
+    alert = models.OneToOneField(Alert, on_delete=models.CASCADE, related_name="+")
+    transition = models.ForeignKey(Transition, on_delete=models.PROTECT, related_name="+")
+    turn = models.IntegerField(default=0)
+    stage = models.IntegerField(default=0)
+    held = models.TextField(default="")

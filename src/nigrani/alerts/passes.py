@@ -38,12 +38,16 @@ _FRESH = {True: timedelta(seconds=15), False: timedelta(minutes=1)}  # how old a
 
 @dataclass(frozen=True)
 class Change:
-    """What one alert is to become. `before` is the row it was decided on; for an alert without a row, a new one."""
+    """What one alert is to become. `before` is the row it was decided on; for an alert without a row, a new one.
+
+    worst: the value furthest beyond the level since it began to fire.
+    """
 
     before: Alert
     after: Next
     found: Found
     value: float | None
+    worst: float | None
 
     @property
     def is_move(self) -> bool:
@@ -177,15 +181,25 @@ def _change(each: rules.Pass, row: Alert, value: Value, now: datetime) -> Iterat
     seen = Seen(row.state, row.since, row.pending_since, each.rule.evaluated_at)  # type: ignore[arg-type]  # its choices
     after = step(seen, found, holds_of(each.declared), now=now)
     number = value.value if found.known == "known" else None
-    change = Change(row, after, found, number)
+    change = Change(row, after, found, number, _worst(each, row, after, number))
     is_new = row.pk is None and not each.merged.measure.by
     is_known_otherwise = row.pk is not None and row.known != found.known
     is_held_otherwise = row.pending_since != after.pending_since
     is_stale = row.pk is not None and row.value != number and not (
         timedelta() <= now - row.read_at < _FRESH[row.state != "ok"]
     )  # fmt: skip
-    if is_new or change.is_move or is_known_otherwise or is_held_otherwise or is_stale:
+    is_worse = row.worst != change.worst
+    if is_new or change.is_move or is_known_otherwise or is_held_otherwise or is_stale or is_worse:
         yield change
+
+
+def _worst(each: rules.Pass, row: Alert, after: Next, number: float | None) -> float | None:
+    """Return the value furthest beyond the level since the alert began to fire; when it is over, it stays."""
+    if after.state not in LOUD or number is None:
+        return row.worst
+    if row.state not in LOUD or row.worst is None:
+        return number
+    return max(row.worst, number) if each.declared.when.above is not None else min(row.worst, number)
 
 
 def _left(now: datetime) -> list[Change]:
@@ -196,17 +210,17 @@ def _left(now: datetime) -> list[Change]:
 
 def _closed(row: Alert, because: str, now: datetime) -> Change:
     says = because.rstrip(".")
-    return Change(row, Next("ok", now, None, because), Found("unknown", False, False, says), None)
+    return Change(row, Next("ok", now, None, because), Found("unknown", False, False, says), None, row.worst)
 
 
 # Every changed alert in one statement, each only if it is still as it was seen. Returns those that were.
 _COMPARE_AND_SET = """
     UPDATE alerts_alert AS alert
     SET state = new.state, since = new.since, pending_since = new.pending_since, value = new.value,
-        known = new.known, says = new.says, read_at = %s
+        worst = new.worst, known = new.known, says = new.says, read_at = %s
     FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-        %s::float8[], %s::text[], %s::text[])
-        AS new (key, seen_state, seen_since, state, since, pending_since, value, known, says)
+        %s::float8[], %s::float8[], %s::text[], %s::text[])
+        AS new (key, seen_state, seen_since, state, since, pending_since, value, worst, known, says)
     WHERE alert.key = new.key AND alert.state = new.seen_state AND alert.since = new.seen_since
     RETURNING alert.key, alert.id
 """
@@ -221,7 +235,7 @@ def _apply(changes: list[Change], now: datetime) -> list[Change]:
     rows = [
         (
             change.before.key, change.before.state, change.before.since, change.after.state, change.after.since,
-            change.after.pending_since, change.value, change.found.known, change.found.says,
+            change.after.pending_since, change.value, change.worst, change.found.known, change.found.says,
         )
         for change in changes
     ]  # fmt: skip
@@ -234,7 +248,8 @@ def _apply(changes: list[Change], now: datetime) -> list[Change]:
         [
             Transition(
                 alert_id=ids[change.before.key], old=change.before.state, new=change.after.state, at=now,
-                because=change.after.because, value=change.value, known=change.found.known, awaits=change.is_told,
+                because=change.after.because, value=change.value, worst=change.worst, known=change.found.known,
+                awaits=change.is_told,
             )
             for change in moved
         ],

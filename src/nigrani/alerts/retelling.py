@@ -28,7 +28,7 @@ def untold(guide: Guide) -> list[Fate]:
         new="firing", alert__state__in=LOUD, alert__rule__phase="live", alert__rule__gone_at=None
     )
     newest = loud.order_by("alert", "-id").distinct("alert").values("pk")
-    is_untold = Q(message=None, fate="not_sent") | Q(message__state__in=LOST)
+    is_untold = Q(message=None, fate="not_sent", muted_by="") | Q(message__state__in=LOST)
     set_up = [name for name, each in guide.receivers.items() if each.is_set_up]
     found = list(
         Fate.objects.select_for_update(of=("self",))
