@@ -18,6 +18,7 @@ def vocabulary() -> Vocabulary:
         },
         receivers={each.manifest.name: each.config("ReceiverConfig") for each in integrations.with_face("send")},
         inspect_sql=guard.inspect,
+        questions={each.manifest.name: each.config("QuestionConfig") for each in integrations.with_face("survey")},
     )
 
 

@@ -21,6 +21,7 @@ from .model import (
     Condition,
     Cover,
     Example,
+    Finding,
     Guide,
     Measure,
     Person,
@@ -30,15 +31,17 @@ from .model import (
     Row,
     Runbook,
     Source,
+    Table,
+    Truth,
     Unit,
     Urgency,
     Where,
 )  # fmt: skip
 
 __all__ = [
-    "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Guide", "Measure", "Person", "Probe",
-    "Promise", "Receiver", "Row", "Runbook", "Source", "Unit", "Urgency", "Vocabulary", "Where", "load", "shipped",
-    "warnings",
+    "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Finding", "Guide", "Measure", "Person",
+    "Probe", "Promise", "Receiver", "Row", "Runbook", "Source", "Table", "Truth", "Unit", "Urgency", "Vocabulary",
+    "Where", "load", "shipped", "warnings",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, available_timezones
@@ -23,6 +23,7 @@ from .fields import Url, fields_of
 from .model import Guide, Where
 from .outside import read_receiver, read_source
 from .parser import NOTHING, Parser
+from .questions import judge_findings, read_question
 from .reader import Broken, Entries, Node, Problems, Scalar, clip
 from .references import dangling
 from .shapes import NAME, SECTIONS, DeadManShape, TopShape
@@ -52,11 +53,13 @@ class Vocabulary:
 
     sources: kind -> its SourceConfig and ProbeConfig. receivers: kind -> its ReceiverConfig.
     inspect_sql: raises NigraniError for SQL that must not or can't run.
+    questions: kind -> what a survey may ask of it.
     """
 
     sources: Mapping[str, tuple[type[Any], type[Any]]]
     receivers: Mapping[str, type[Any]]
     inspect_sql: Callable[[str], Inspected]
+    questions: Mapping[str, type[Any]] = field(default_factory=dict)
 
 
 def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
@@ -73,6 +76,7 @@ def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
     if not problems.is_partial:
         dangling(parser.references, {**_names(nodes), "row": rows}, problems)
     judge.judge(draft.shapes, draft.tables, vocabulary.inspect_sql, problems)
+    judge_findings(draft, problems)
     if problems.found:
         raise GuideError(problems.lines())
     return make.guide(draft, folder=str(folder), digest=_digest(texts), text=texts)
@@ -207,3 +211,5 @@ def _read_shapes(draft: Draft, parser: Parser, vocabulary: Vocabulary, vault: Va
                 shape = parser.value(node, section.shape, label)
                 if shape is not NOTHING:
                     shapes[name] = shape
+                if key == "findings" and shape is not NOTHING:
+                    draft.outsides[key, name] = read_question(shape, draft, vocabulary.questions, parser, vault, label)

@@ -45,6 +45,36 @@ def guide(draft: Draft, *, folder: str, digest: str, text: Mapping[str, str]) ->
             name: model.Runbook(name, each.title, each.steps, each.where) for name, each in shapes["runbooks"].items()
         },
         missing=draft.missing,
+        tables={
+            name: model.Table(name, each.source, each.named, each.columns, each.where)
+            for name, each in shapes["tables"].items()
+        },
+        findings={name: _finding(name, draft) for name in shapes["findings"]},
+        truths={
+            name: model.Truth(name, each.rows, each.says, each.needs, each.later, each.where)
+            for name, each in shapes["truths"].items()
+        },
+    )
+
+
+def _finding(name: str, draft: Draft) -> model.Finding:
+    outside = draft.outsides["findings", name]
+    shape = outside.shape
+    return model.Finding(
+        name=name,
+        title=shape.title,
+        means=shape.means,
+        do=shape.do,
+        source=shape.source,
+        config=outside.config,
+        missing=outside.missing,
+        hinders=shape.hinders,
+        limits=shape.limits,
+        concerns=shape.concerns,
+        snippet=shape.snippet,
+        tries=shape.tries,
+        quiet=shape.quiet or "",
+        where=shape.where,
     )
 
 

@@ -211,6 +211,62 @@ class Receiver:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of a watched system by the name that this guide gives it.
+
+    named: what it may be called there, the likeliest first; one that is nowhere is known by its columns. columns: our
+    names for its columns -> what they may be called there.
+    """
+
+    name: str
+    source: str
+    named: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]
+    where: Where
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that may stand in the guide's way, and the question that shows whether it does.
+
+    config: the integration's own question; None while a `${NAME}` in it is not set (`missing`).
+    hinders: rows that can't be answered while it is there. limits: rows that are answered in part. concerns: rows that
+        are answered all the same, by another way or with care.
+    tries: what the question does besides looking, "" for nothing. quiet: a database that the question must not touch.
+    """
+
+    name: str
+    title: str
+    means: str
+    do: str
+    source: str
+    config: Any
+    missing: tuple[str, ...]
+    hinders: tuple[str, ...]
+    limits: tuple[str, ...]
+    concerns: tuple[str, ...]
+    snippet: str
+    tries: str
+    quiet: str
+    where: Where
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Where rows of the guide are truly answered from.
+
+    needs: the sources that must be set up. later: what Nigrani still lacks to ask there; "" when nothing.
+    """
+
+    name: str
+    rows: tuple[str, ...]
+    says: str
+    needs: tuple[str, ...]
+    later: str
+    where: Where
+
+
+@dataclass(frozen=True)
 class Guide:
     """A whole guide, every reference resolved.
 
@@ -236,3 +292,6 @@ class Guide:
     text: Mapping[str, str]  # file name -> its text, for showing a rule where it stands; `${NAME}`s unexpanded
     runbooks: Mapping[str, Runbook] = field(default_factory=dict)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    truths: Mapping[str, Truth] = field(default_factory=dict)

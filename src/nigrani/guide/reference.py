@@ -73,6 +73,9 @@ def _lines(vocabulary: Vocabulary) -> Iterator[str]:
             for kind, (source, probe) in sorted(vocabulary.sources.items()):
                 yield from _class(f"A source of kind `{kind}` has also", source, "###")
                 yield from _class(f"A probe of kind `{kind}` has also", probe, "###")
+        if key == "findings":
+            for kind, question in sorted(vocabulary.questions.items()):
+                yield from _class(f"`ask` of a source of kind `{kind}`", question, "###")
         if key == "receivers":
             for kind, receiver in sorted(vocabulary.receivers.items()):
                 yield from _class(f"A receiver with `send: {kind}` has also", receiver, "###")

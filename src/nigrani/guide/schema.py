@@ -102,6 +102,9 @@ def _section(key: str, vocabulary: Vocabulary) -> Schema:
                 for kind, config in vocabulary.receivers.items()
             },
         )
+    elif key == "findings":
+        asked = [_object((each,)) for each in vocabulary.questions.values()]
+        entry = _object((section.shape,), replaced={"ask": {"anyOf": asked} if asked else {"type": "object"}})
     else:
         entry = _object((section.shape,))
     return {

@@ -262,6 +262,81 @@ class CheckShape:
 
 
 @dataclass(frozen=True)
+class TableShape:
+    """A table of a watched database under a name of our own, so that questions fit whatever it is called there."""
+
+    where: Where
+    at: Places
+    source: Annotated[str, Ref("source")] = field(metadata=_says("The database it stands in.", "database"))
+    named: tuple[Text, ...] = field(
+        metadata=_says("What it may be called there, the likeliest first; `schema.table` where needed.", ["audit_logs"])
+    )
+    columns: dict[str, tuple[Text, ...]] = field(
+        metadata=_says(
+            "Our names for its columns, and what they may be called there. A table whose names are nowhere is known by "
+            "having all of these.",
+            {"created_at": ["createdAt", "created_at"]},
+        )
+    )
+
+
+@dataclass(frozen=True)
+class FindingShape:
+    """Something that may stand in the guide's way, and the one question that shows whether it does."""
+
+    where: Where
+    at: Places
+    title: Text = field(metadata=_says("What was found, as a claim.", "There is no health route"))
+    means: Text = field(metadata=_says("What it means for the guide's rows.", "A probe of it says nothing."))
+    do: Text = field(metadata=_says("What to do about it.", "Add the route, or watch another call."))
+    source: Annotated[str, Ref("source")] = field(metadata=_says("Who is asked.", "website"))
+    ask: Raw = field(metadata=_says("The question, in the keys of the source's kind."))
+    hinders: tuple[Annotated[str, Ref("row")], ...] = field(
+        default=(), metadata=_says("Rows that can't be answered while it is there.", ["H04"])
+    )
+    limits: tuple[Annotated[str, Ref("row")], ...] = field(
+        default=(), metadata=_says("Rows that are answered only in part while it is there.", ["K06"])
+    )
+    concerns: tuple[Annotated[str, Ref("row")], ...] = field(
+        default=(), metadata=_says("Rows that are answered all the same, by another way or with care.", ["A01"])
+    )
+    snippet: str = field(default="", metadata=_says("SQL, code or settings that mend it.", "GRANT …"))
+    tries: str = field(
+        default="",
+        metadata=_says(
+            "What the question does besides looking; such a question waits for --try.", "Posts an empty body."
+        ),
+    )
+    quiet: Annotated[str, Ref("source")] | None = field(
+        default=None, metadata=_says("A database that stays untouched while it is so.", "database")
+    )
+
+    def check(self) -> Iterator[str]:
+        """Yield what is missing."""
+        rows = (*self.hinders, *self.limits, *self.concerns)
+        if not rows:
+            yield "it names no row: say which it hinders, limits or concerns"
+        for row in sorted({row for row in rows if rows.count(row) > 1}):
+            yield f"it names {row} twice; one of hinders, limits and concerns is meant"
+
+
+@dataclass(frozen=True)
+class TruthShape:
+    """Where rows of the guide are truly answered from. A row stands in one truth."""
+
+    where: Where
+    at: Places
+    rows: tuple[Annotated[str, Ref("row")], ...] = field(metadata=_says("Which rows.", ["M5", "K06"]))
+    says: Text = field(metadata=_says("The true source: a table, a route, a provider's API.", "The gateway's API."))
+    needs: tuple[Annotated[str, Ref("source")], ...] = field(
+        default=(), metadata=_says("Sources that must be set up.", ["database"])
+    )
+    later: str = field(
+        default="", metadata=_says("What Nigrani still lacks to ask there; none when it can.", "payments")
+    )
+
+
+@dataclass(frozen=True)
 class Section:
     """A top-level key under which named entries stand."""
 
@@ -279,4 +354,7 @@ SECTIONS: Mapping[str, Section] = {
     "kpis": Section("kpi", KpiShape, "Promises."),
     "checks": Section("check", CheckShape, "Lines of the checklists."),
     "runbooks": Section("runbook", RunbookShape, "What to do, step by step."),
+    "tables": Section("table", TableShape, "Tables of watched databases, by names of our own."),
+    "findings": Section("finding", FindingShape, "What may stand in the guide's way."),
+    "truths": Section("truth", TruthShape, "Where rows are truly answered from."),
 }

@@ -1,8 +1,8 @@
 """Outside systems, one folder each, in one shape: pure adapters without rows, loops or a clock.
 
-A folder has `__init__.py` with MANIFEST, `config.py`, the faces it has (`probe.py`, `send.py`, later `poll.py`,
-`webhook.py`, `store.py`, `act.py`), `captured/` payloads and `docs.md`. Folders are found by name: there is no list
-to forget. `shape.py` checks them.
+A folder has `__init__.py` with MANIFEST, `config.py`, the faces it has (`probe.py`, `send.py`, `survey.py`, later
+`poll.py`, `webhook.py`, `store.py`, `act.py`), `captured/` payloads and `docs.md`. Folders are found by name: there is
+no list to forget. `shape.py` checks them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, cast
 
 from nigrani.lib.errors import SourceError
 
-Face = Literal["probe", "send", "poll", "webhook", "store", "act"]
+Face = Literal["probe", "send", "survey", "poll", "webhook", "store", "act"]
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,44 @@ class SendFace(Protocol):
 
 
 @dataclass(frozen=True)
+class Question:
+    """One question of a survey. `config` is the integration's own; `names` are what its placeholders stand for."""
+
+    source_config: Any
+    config: Any
+    timeout: timedelta
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a question showed.
+
+    found: whether the finding is there; None when the answer says neither. asked: what was asked, as a person may
+    repeat it. came: what came back, counts and shapes only.
+    """
+
+    found: bool | None
+    asked: str
+    came: str
+
+
+class SurveyFace(Protocol):
+    """`survey.py` of an integration."""
+
+    def survey(self, question: Question) -> Seen:
+        """Ask one question, once. Raises SourceError when nothing could be seen."""
+        ...
+
+
+@dataclass(frozen=True)
 class Integration:
     """An integration as found on disk."""
 
     manifest: Manifest
     package: str
 
-    def config(self, name: Literal["SourceConfig", "ProbeConfig", "ReceiverConfig"]) -> type[Any]:
+    def config(self, name: Literal["SourceConfig", "ProbeConfig", "ReceiverConfig", "QuestionConfig"]) -> type[Any]:
         """Return a configuration class from its config.py; AttributeError if it has none."""
         return cast("type[Any]", getattr(import_module(f"{self.package}.config"), name))
 
@@ -155,6 +186,11 @@ class Integration:
     def sender(self) -> SendFace:
         """Its send face."""
         return cast(SendFace, import_module(f"{self.package}.send"))
+
+    @property
+    def surveyor(self) -> SurveyFace:
+        """Its survey face."""
+        return cast(SurveyFace, import_module(f"{self.package}.survey"))
 
 
 def names() -> list[str]:

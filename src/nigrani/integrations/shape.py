@@ -14,12 +14,13 @@ from typing import Any, get_type_hints
 
 from nigrani.guide import fields
 
-from . import Manifest, ProbeFace, SendFace
+from . import Manifest, ProbeFace, SendFace, SurveyFace
 
 # Faces that are built so far: their function, as its protocol says, and the configuration they need.
 _FACES: Mapping[str, tuple[Callable[..., Any], tuple[str, ...], str]] = {
     "probe": (ProbeFace.probe, ("SourceConfig", "ProbeConfig"), "What is read"),
     "send": (SendFace.send, ("ReceiverConfig",), "What is sent"),
+    "survey": (SurveyFace.survey, ("SourceConfig", "QuestionConfig"), "What a survey asks"),
 }
 _LATER = ("poll", "webhook", "store", "act")
 _SECTIONS = ("Set up", "", "Limits", "When it fails", "How to remove it", "Sources")

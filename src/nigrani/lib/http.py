@@ -38,6 +38,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()  # the names of those it sets
 
     @property
     def text(self) -> str:
@@ -126,8 +127,8 @@ def _look_up(host: str, timeout_s: float) -> list[str]:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    return ssl.create_default_context()
+def _trust(ca_file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def host_of(url: str) -> str:
@@ -147,22 +148,37 @@ def _target(url: str) -> httpcore.URL:
     return httpcore.URL(scheme=parts.scheme, host=host, port=parts.port, target=quote(path, safe=_URL_SAFE).encode())
 
 
+def _cookies(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
+    set_by = (value for name, value in headers if name.lower() == b"set-cookie")
+    return tuple(value.partition(b"=")[0].strip().decode("latin-1") for value in set_by)
+
+
 def _call(
-    method: str, url: str, headers: Mapping[str, str], content: bytes, deadline: _Deadline, body_max: int
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    content: bytes,
+    *,
+    deadline: _Deadline,
+    body_max: int,
+    ca_file: str,
 ) -> Reply | SourceError:
     """Make one call. The failure is returned, not raised, so that it carries no context that quotes a secret."""
     host = host_of(url)
     try:
         target = _target(url)
-        sent = [(b"User-Agent", USER_AGENT.encode()), (b"Accept-Encoding", b"identity")]
-        sent += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-    except ValueError:
+        sent = [(b"Accept-Encoding", b"identity")]
+        given = {"User-Agent": USER_AGENT} | dict(headers)
+        sent += [(name.encode("ascii"), value.encode("ascii")) for name, value in given.items()]
+        trust = _trust(ca_file)
+    except (ValueError, OSError):
         return Refused(
-            "The address or a header is not usable.", "It wants http(s)://host/…, without user or odd signs."
+            "The address, a header or the ca_file is not usable.",
+            "It wants http(s)://host/…, without user or odd signs.",
         )
     try:
         with (
-            httpcore.ConnectionPool(ssl_context=_trust(), network_backend=_Network(deadline)) as pool,
+            httpcore.ConnectionPool(ssl_context=trust, network_backend=_Network(deadline)) as pool,
             pool.stream(method, target, headers=sent, content=content or None) as answer,
         ):
             body = b""
@@ -171,7 +187,7 @@ def _call(
                 if len(body) > body_max:
                     return Unreadable(f"{host} answered more than {body_max} bytes.")
             pairs = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-            return Reply(answer.status, pairs, body)
+            return Reply(answer.status, pairs, body, _cookies(answer.headers))
     except _NoSuchName:
         return Unreachable(f"{host} has no address.", "Is the name right? Does name look-up work here?")
     except httpcore.TimeoutException:
@@ -197,13 +213,17 @@ def request(
     headers: Mapping[str, str] | None = None,
     content: bytes = b"",
     body_max: int = BODY_MAX,
+    ca_file: str = "",
 ) -> Reply:
     """Make one call on a connection of its own and return the answer, whatever its status.
 
-    timeout: for the whole call. Raises Unreachable (`uncertain` if a byte of the request had left us), Refused (the
-    address, a header or the certificate is bad), Unreadable (the body is too large).
+    timeout: for the whole call. ca_file: a PEM file with an authority to trust instead of the public ones. Raises
+    Unreachable (`uncertain` if a byte of the request had left us), Refused (the address, a header or the certificate
+    is bad), Unreadable (the body is too large).
     """
-    outcome = _call(method, url, headers or {}, content, _Deadline(timeout), body_max)
+    outcome = _call(
+        method, url, headers or {}, content, deadline=_Deadline(timeout), body_max=body_max, ca_file=ca_file
+    )
     if isinstance(outcome, SourceError):
         raise outcome
     return outcome

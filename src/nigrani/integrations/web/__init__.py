@@ -5,7 +5,7 @@ from nigrani.integrations import Limit, Manifest
 MANIFEST = Manifest(
     name="web",
     title="Website or HTTP API",
-    faces=("probe",),
+    faces=("probe", "survey"),
     verified_on="2026-11-23",
     limits=(
         Limit(

@@ -132,3 +132,66 @@ class ProbeConfig:
             yield "max_body must be more than nothing"
         if not self.expect.status:
             yield "expect.status must name at least one status"
+
+
+@dataclass(frozen=True)
+class Match:
+    """What an answer is like; everything that is written must hold."""
+
+    status: tuple[int, ...] = field(
+        default=(), metadata={"help": "One of these statuses; any when left out.", "example": "[404]"}
+    )
+    body: str = field(default="", metadata={"help": "Text that stands in the body.", "example": "CSRF"})
+    body_not: str = field(default="", metadata={"help": "Text that doesn't stand in the body.", "example": "CSRF"})
+    json: dict[str, Json] = field(
+        default_factory=dict,
+        metadata={"help": "Path in the JSON body to its value, or to a list of them.", "example": "{code: CSRF}"},
+    )
+    has_header: tuple[str, ...] = field(
+        default=(), metadata={"help": "Headers that it has.", "example": "[X-RateLimit-Limit]"}
+    )
+    no_header: tuple[str, ...] = field(
+        default=(), metadata={"help": "Headers that it lacks.", "example": "[X-RateLimit-Limit]"}
+    )
+    sets_cookie: str = field(default="", metadata={"help": "A cookie that it sets.", "example": "csrf-token"})
+    no_cookie: str = field(default="", metadata={"help": "A cookie that it doesn't set.", "example": "csrf-token"})
+
+
+@dataclass(frozen=True)
+class QuestionConfig:
+    """One call of a survey. An answer that is neither `found` nor `fine` says nothing."""
+
+    path: str = field(
+        default="", metadata={"help": "What is asked, behind the base address.", "example": "/api/health"}
+    )
+    found: Match = field(
+        default_factory=Match, metadata={"help": "The answer that shows the finding.", "example": "{status: 404}"}
+    )
+    fine: Match = field(
+        default_factory=Match, metadata={"help": "The answer that shows its absence.", "example": "{status: 200}"}
+    )
+    method: Literal["GET", "HEAD", "POST"] = field(
+        default="GET", metadata={"help": "The HTTP method. A POST must be harmless.", "example": "POST"}
+    )
+    json: Json = field(default=None, metadata={"help": "A JSON body to send.", "example": "{event: nigrani.survey}"})
+    headers: dict[str, str] = field(
+        default_factory=dict, metadata={"help": "Further headers.", "example": "{Accept: application/json}"}
+    )
+    secret_headers: dict[str, Secret] = field(
+        default_factory=dict,
+        metadata={
+            "help": "Headers whose values are secrets; without them the question waits.",
+            "example": "{Cookie: '${ERP_SURVEY_COOKIE}'}",
+        },
+    )
+
+    def check(self) -> Iterator[str]:
+        """Yield what contradicts itself."""
+        if self.path and not self.path.startswith(("/", "?")):
+            yield "path must begin with /"
+        if self.method != "POST" and self.json is not None:
+            yield f"a {self.method} sends no body; set method: POST"
+        if self.found == Match() or self.fine == Match():
+            yield "found and fine must both say what the answer is like"
+        if self.found == self.fine:
+            yield "found and fine are the same"

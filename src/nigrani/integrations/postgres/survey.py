@@ -1,0 +1,88 @@
+"""Ask a watched database one thing once: by a SELECT of counts, or by whether a statement could run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from nigrani.integrations import Question, Seen
+from nigrani.lib import clock, postgres
+from nigrani.lib.errors import Refused, SourceError, Unreadable
+from nigrani.lib.postgres_errors import told
+from nigrani.lib.scrub import scrub
+
+from .config import PLACEHOLDER, QuestionConfig, SourceConfig
+
+_LACKS_RIGHT = "42501"
+_CANT_RUN = ("42", "22")  # classes of SQLSTATE: a name or a value that is not there
+_TEXT_MAX = 60
+
+
+def survey(question: Question) -> Seen:
+    """Ask. Raises SourceError: Refused also when the role may not read what is asked for."""
+    config: QuestionConfig = question.config
+    source: SourceConfig = question.source_config
+    if config.must_run:
+        return _could_run(source, config.must_run, timeout=question.timeout)
+    sql = " ".join(fill(config.sql, question.names).split())
+    rows = postgres.run(source.dsn, sql, deadline=question.timeout, max_rows=2)
+    if rows.is_superuser and not source.allow_superuser:
+        raise Refused(
+            "The monitor's role is a superuser, which may do anything.",
+            "Create nigrani_monitor, or set allow_superuser: true.",
+        )
+    found = list(rows)
+    if len(found) != 1 or "found" not in found[0]:
+        raise Unreadable("The question did not return one row with a column `found`.", "Mend its SQL in the guide.")
+    row: dict[str, Any] = found[0]
+    is_there = row.pop("found")
+    if is_there is not None and not isinstance(is_there, bool):
+        raise Unreadable("The question's column `found` is neither true, false nor null.", "Mend its SQL in the guide.")
+    return Seen(is_there, sql, ", ".join(f"{name} {_shown(value)}" for name, value in row.items()) or "nothing more")
+
+
+def fill(sql: str, names: Mapping[str, str]) -> str:
+    """Put the database's own names in. Raises KeyError for a placeholder that has none."""
+    return PLACEHOLDER.sub(lambda found: names[found[0][1:-1]], sql)
+
+
+def _could_run(source: SourceConfig, statements: tuple[str, ...], *, timeout: timedelta) -> Seen:
+    until = clock.monotonic() + timeout.total_seconds()
+    fails: list[str] = []
+    runs = lacking = 0
+    for statement in statements:
+        left = timedelta(seconds=max(0.1, until - clock.monotonic()))
+        try:
+            postgres.run(source.dsn, f"EXPLAIN {statement.rstrip().rstrip(';')}", deadline=left, max_rows=500)
+            runs += 1
+        except SourceError as error:
+            behind = told(error)
+            if behind.sqlstate == _LACKS_RIGHT and behind.phase == "query":
+                lacking += 1
+            elif behind.phase == "query" and behind.sqlstate[:2] in _CANT_RUN:
+                fails.append(scrub(behind.text.rpartition("It said: ")[2], limit=_TEXT_MAX * 2))
+            else:
+                raise
+    parts = [f"{len(fails)} of {len(statements)} can't run", *fails]
+    if lacking:
+        parts.append(f"{lacking} could, if our role might read what they read")
+    asked = "; ".join(" ".join(f"EXPLAIN {each}".split()) for each in statements)
+    return Seen(bool(fails), scrub(asked, limit=1000), "; ".join(parts))
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float() | Decimal():
+            return f"{value:.4g}"
+        case datetime():
+            return value.isoformat(sep=" ", timespec="seconds")
+        case _:
+            return f"“{scrub(str(value), limit=_TEXT_MAX)}”"
