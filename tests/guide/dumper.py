@@ -26,6 +26,11 @@ def dump(guide: Guide) -> dict[str, str | bytes]:
         "zone": str(guide.zone),
         "dead_man": {"url": _plain(guide.dead_man), "every": _span(guide.dead_man_every)},
         "reference": list(guide.reference),
+        "telling": {
+            "group_interval": _span(guide.telling.group_interval),
+            "cause_wait": _span(guide.telling.cause_wait),
+            "flapping": {"changes": guide.telling.flap_changes, "within": _span(guide.telling.flap_within)},
+        },
         "people": {name: {"title": each.title, "receivers": [*each.receivers]} for name, each in guide.people.items()},
         "receivers": {
             name: {"send": each.kind, "title": each.title, **_config(each.config)}
@@ -109,6 +114,7 @@ def _alert(alert: Alert, unit: Unit) -> dict[str, Any]:
         "clear": {**_sides(alert.clear, unit), "hold": _span(alert.clear.hold)},
         "owner": alert.owner, "action": alert.action, "starts": alert.starts,
         **({"runbook": alert.runbook} if alert.runbook else {}),
+        **({"effect_of": [*alert.effect_of]} if alert.effect_of else {}),
         "examples": [
             {"readings": each.readings, "each": _span(each.each), "expect": each.expect, "n": each.n}
             for each in alert.examples

@@ -178,6 +178,12 @@ MISTAKES = [
     Mistake("a key that is a list", "title: Down,", "title: Down, [a]: b,", (
         ("[a]", "A key is a single word, not a list or a table."),
     )),
+    Mistake("dangling cause", "action: Find out why.", "action: Find out why.\n    effect_of: [site-dwn]", (
+        ("site-dwn", "'effect_of' of the alert 'site-slow' names the alert 'site-dwn', which does not exist (nearest: site-down)."),
+    )),
+    Mistake("its own cause", "action: Find out why.", "action: Find out why.\n    effect_of: site-slow", (
+        ("site-slow\nkpis", "'effect_of' of the alert 'site-slow' leads back to itself: site-slow → site-slow."),
+    )),
 ]
 # fmt: on
 
@@ -187,6 +193,19 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(tmp_path: Path, mist
     files = books.changed(mistake.old, mistake.new)
     wanted = [f"{place(files, 'website.yaml', at)}: {sentence}" for at, sentence in mistake.told]
     assert books.problems(tmp_path, files) == wanted
+
+
+def test_a_circle_of_causes_is_told_once_where_it_begins(tmp_path: Path) -> None:
+    first = "runbook: site-down\n    starts: live"
+    files = dict(books.changed(first, "effect_of: [site-slow]\n    " + first))
+    text = str(files["website.yaml"]).replace(
+        "action: Find out why.", "action: Find out why.\n    effect_of: site-down"
+    )
+    files["website.yaml"] = text
+    at = place(files, "website.yaml", "[site-slow]")
+    assert books.problems(tmp_path, files) == [
+        f"{at}: 'effect_of' of the alert 'site-down' leads back to itself: site-down → site-slow → site-down."
+    ]
 
 
 def place(files: Mapping[str, str | bytes], file: str, at: str) -> str:
@@ -199,6 +218,12 @@ def place(files: Mapping[str, str | bytes], file: str, at: str) -> str:
 
 
 SETTINGS = [
+    ("no group interval", "reference:", "telling: {group_interval: 5}\nreference:", [
+        "guide.yaml:5:27: 'group_interval' of telling wants a duration, for example 30s, not '5'.",
+    ]),
+    ("hardly flapping", "reference:", "telling: {flapping: {changes: 1}}\nreference:", [
+        "guide.yaml:5:21: 'flapping' of telling: changes is below 2.",
+    ]),
     ("no such zone", "Asia/Kolkata", "Asia/Kolkatta", [
         "guide.yaml:3:7: There is no time zone 'Asia/Kolkatta' (nearest: Asia/Kolkata).",
     ]),

@@ -32,6 +32,7 @@ from .model import (
     Runbook,
     Source,
     Table,
+    Telling,
     Truth,
     Unit,
     Urgency,
@@ -40,8 +41,8 @@ from .model import (
 
 __all__ = [
     "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Finding", "Guide", "Measure", "Person",
-    "Probe", "Promise", "Receiver", "Row", "Runbook", "Source", "Table", "Truth", "Unit", "Urgency", "Vocabulary",
-    "Where", "load", "shipped", "warnings",
+    "Probe", "Promise", "Receiver", "Row", "Runbook", "Source", "Table", "Telling", "Truth", "Unit", "Urgency",
+    "Vocabulary", "Where", "load", "shipped", "warnings",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .model import Row
 from .outside import Outside
 from .reader import Node
-from .shapes import DeadManShape
+from .shapes import DeadManShape, TellingShape
 
 
 @dataclass
@@ -26,5 +26,6 @@ class Draft:
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
     top: Any = None
     dead_man: DeadManShape | None = None
+    telling: TellingShape | None = None
     reference: tuple[str, ...] = ()
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)

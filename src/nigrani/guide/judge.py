@@ -11,6 +11,7 @@ from typing import Any
 from nigrani.lib.errors import NigraniError
 
 from . import examples
+from .causes import circles
 from .fields import Places
 from .levels import Level, level
 from .model import Where
@@ -35,6 +36,7 @@ def judge(
             tables[name] = _sql(measure, label, inspect_sql, problems)
     for name, alert in shapes.get("alerts", {}).items():
         _alert(alert, f"the alert '{clip(name)}'", shapes, problems)
+    circles(shapes.get("alerts", {}), problems)
     for name, kpi in shapes.get("kpis", {}).items():
         _kpi(kpi, f"the kpi '{clip(name)}'", shapes, problems)
     for name, check in shapes.get("checks", {}).items():

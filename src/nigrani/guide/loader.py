@@ -26,10 +26,10 @@ from .parser import NOTHING, Parser
 from .questions import judge_findings, read_question
 from .reader import Broken, Entries, Node, Problems, Scalar, clip
 from .references import dangling
-from .shapes import NAME, SECTIONS, DeadManShape, TopShape
+from .shapes import NAME, SECTIONS, DeadManShape, TellingShape, TopShape
 
 VERSION = 1  # of the format; readers accept it and the one before it
-_SETTINGS = (*fields_of(TopShape), "dead_man", "reference")
+_SETTINGS = (*fields_of(TopShape), "dead_man", "reference", "telling")
 _MAIN = "guide.yaml"
 
 
@@ -167,6 +167,9 @@ def _read_settings(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], pa
         _judge_zone(top.zone, top.at["zone"], parser.problems)
     _read_dead_man(draft, settings, parser.expanding(vault))
     _read_reference(draft, settings, parser.expanding(vault))
+    if "telling" in settings:
+        telling = parser.value(settings["telling"][1], TellingShape, "telling")
+        draft.telling = None if telling is NOTHING else telling
 
 
 def _read_dead_man(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], opened: Parser) -> None:

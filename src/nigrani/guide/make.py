@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from .draft import Draft
 from .fields import fields_of
 from .levels import value
 from .model import Unit
-from .shapes import AlertShape, CheckShape, DeadManShape, KpiShape, MeasureShape
+from .shapes import AlertShape, CheckShape, DeadManShape, KpiShape, MeasureShape, TellingShape
 
 _DEAD_MAN_EVERY: timedelta = fields_of(DeadManShape)["every"].default
 
@@ -44,6 +45,7 @@ def guide(draft: Draft, *, folder: str, digest: str, text: Mapping[str, str]) ->
         runbooks={
             name: model.Runbook(name, each.title, each.steps, each.where) for name, each in shapes["runbooks"].items()
         },
+        telling=_telling(draft.telling),
         missing=draft.missing,
         tables={
             name: model.Table(name, each.source, each.named, each.columns, each.where)
@@ -76,6 +78,14 @@ def _finding(name: str, draft: Draft) -> model.Finding:
         quiet=shape.quiet or "",
         where=shape.where,
     )
+
+
+def _telling(shape: TellingShape | None) -> model.Telling:
+    if shape is None:
+        return model.Telling()
+    told = model.Telling(shape.group_interval, shape.cause_wait)
+    flaps = shape.flapping
+    return told if flaps is None else replace(told, flap_changes=flaps.changes, flap_within=flaps.within)
 
 
 def _source(name: str, draft: Draft) -> model.Source:
@@ -154,6 +164,7 @@ def _alert(name: str, shape: AlertShape, measures: Mapping[str, model.Measure]) 
             model.Example(each.readings, each.each, each.expect, each.n, each.where) for each in shape.examples
         ),
         where=shape.where,
+        effect_of=tuple(dict.fromkeys(shape.effect_of)),
     )
 
 

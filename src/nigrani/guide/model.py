@@ -143,6 +143,7 @@ class Alert:
     """A rule: when to worry, whom to tell, what to do.
 
     starts: "live" sends from the first minute; "shadow" records what it would have sent until promoted.
+    effect_of: the alerts that explain this one, so that it is not told while one of them is.
     """
 
     name: str
@@ -159,6 +160,22 @@ class Alert:
     starts: Literal["live", "shadow"]
     examples: tuple[Example, ...]
     where: Where
+    effect_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How alerts are told.
+
+    group_interval: how often at most one receiver hears of one rule, after the first message. cause_wait: how long an
+    effect waits for a pending cause. An alert flaps when it changed more than flap_changes times within flap_within,
+    and has settled when it did not change for as long.
+    """
+
+    group_interval: timedelta = timedelta(minutes=5)
+    cause_wait: timedelta = timedelta(seconds=30)
+    flap_changes: int = 5
+    flap_within: timedelta = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -291,6 +308,7 @@ class Guide:
     rows: Mapping[str, Row]
     text: Mapping[str, str]  # file name -> its text, for showing a rule where it stands; `${NAME}`s unexpanded
     runbooks: Mapping[str, Runbook] = field(default_factory=dict)
+    telling: Telling = field(default_factory=Telling)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from .examples import WORDS
 from .fields import KINDS, Field, Shape, fields_of, shape
 from .levels import WAYS
 from .loader import VERSION, Vocabulary
-from .shapes import SECTIONS, DeadManShape, ProbeShape, TopShape
+from .shapes import SECTIONS, DeadManShape, ProbeShape, TellingShape, TopShape
 
 _INTRODUCTION = f"""# The guide's format
 
@@ -66,6 +66,7 @@ def _lines(vocabulary: Vocabulary) -> Iterator[str]:
     yield from _class("`dead_man`", DeadManShape, "##")
     yield "## `reference`\n"
     yield "Addresses elsewhere on the internet. When none of them answers, it is us who are cut off.\n"
+    yield from _class("`telling`", TellingShape, "##")
     for key, section in SECTIONS.items():
         yield from _class(f"`{key}`: a {section.noun}", section.shape, "##")
         if key == "sources":

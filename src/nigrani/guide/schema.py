@@ -11,7 +11,7 @@ from typing import Any
 
 from .fields import Field, Url, fields_of, shape
 from .loader import VERSION, Vocabulary
-from .shapes import NAME, SECTIONS, DeadManShape, ProbeShape, ReceiverShape, SourceShape, TopShape
+from .shapes import NAME, SECTIONS, DeadManShape, ProbeShape, ReceiverShape, SourceShape, TellingShape, TopShape
 
 Schema = dict[str, Any]
 _NAMES = {"pattern": f"^{NAME.pattern}$"}
@@ -34,6 +34,7 @@ def schema(vocabulary: Vocabulary) -> Schema:
             **settings,
             "dead_man": of(DeadManShape),
             "reference": of(tuple[Url, ...]),
+            "telling": of(TellingShape),
             **{key: _section(key, vocabulary) for key in SECTIONS},
         },
     }

@@ -39,6 +39,45 @@ class DeadManShape:
 
 
 @dataclass(frozen=True)
+class FlappingShape:
+    """When an alert changes so often that each change tells nobody anything any more."""
+
+    at: Places
+    where: Where
+    changes: int = field(default=5, metadata=_says("More changes between firing and over than this.", 5))
+    within: Period = field(
+        default=timedelta(minutes=30),
+        metadata=_says("Within this time. It has settled when it did not change for as long.", "30m"),
+    )
+
+    def check(self) -> Iterator[str]:
+        """Yield what no alert could be judged by."""
+        if self.changes < 2:
+            yield "changes is below 2"
+
+
+@dataclass(frozen=True)
+class TellingShape:
+    """How alerts are told: together, at what pace, and what is kept back."""
+
+    at: Places
+    where: Where
+    group_interval: timedelta = field(
+        default=timedelta(minutes=5),
+        metadata=_says(
+            "The alerts of a rule are told together: the first at once, later ones at most this often.", "5m"
+        ),
+    )
+    cause_wait: timedelta = field(
+        default=timedelta(seconds=30),
+        metadata=_says("While a cause is pending, how long the message about its effect waits for it.", "30s"),
+    )
+    flapping: FlappingShape | None = field(
+        default=None, metadata=_says("When an alert flaps: then it is told once, and again when it has settled.")
+    )
+
+
+@dataclass(frozen=True)
 class TopShape:
     """What stands at the top of a file, once in the whole guide (in guide.yaml)."""
 
@@ -182,6 +221,13 @@ class AlertShape:
     covers: tuple[Covered, ...] = field(default=(), metadata=_COVERS)
     hold: timedelta = field(default=timedelta(), metadata=_says("Must stay true this long before it fires.", "2m"))
     clear: ClearShape | None = field(default=None, metadata=_says("When it is over; else when no longer true."))
+    effect_of: tuple[Annotated[str, Ref("alert")], ...] = field(
+        default=(),
+        metadata=_says(
+            "Alerts that explain this one. While one of them fires and somebody was told, this one is not told.",
+            ["system-down"],
+        ),
+    )
     runbook: Annotated[str, Ref("runbook")] | None = field(
         default=None, metadata=_says("What to do, step by step. A critical alert has one.", "system-down")
     )
