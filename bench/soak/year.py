@@ -20,7 +20,8 @@ from typing import Literal
 from nigrani import guide as guides
 from nigrani import integrations
 from nigrani.alerts.judge import holds_of, judge
-from nigrani.alerts.state import LOUD, Seen, step
+from nigrani.alerts.ladder import climb, height
+from nigrani.alerts.state import Seen
 from nigrani.guide import Alert, Guide, Measure, Vocabulary
 from nigrani.lib import clock
 from nigrani.lib.secret import Vault
@@ -80,7 +81,7 @@ class Series:
     name: str
     levels: Levels
     incidents: list[Incident]
-    seen: Seen = field(default_factory=lambda: Seen("ok", START))
+    seen: tuple[Seen, ...] = ()
     recent: deque[tuple[datetime, float]] = field(default_factory=deque)
     told: list[tuple[int, str]] = field(default_factory=list)
     at_incident: int = 0
@@ -96,11 +97,12 @@ class Series:
         while self.recent and self.recent[0][0] < span.start:
             self.recent.popleft()
         found = judge(self.alert, self.measure, self._value(span, is_unseen=is_unseen))
-        after = step(self.seen, found, holds_of(self.alert), now=now)
-        was_loud, is_loud = self.seen.state in LOUD, after.state in LOUD
+        before = self.seen or (Seen("ok", START),) * len(self.alert.levels)
+        after = climb(before, found, holds_of(self.alert), now=now)
+        was_loud, is_loud = height(before) > 0, after.height > 0
         if was_loud != is_loud:
             self.told.append((number, "firing" if is_loud else "ok"))
-        self.seen = Seen(after.state, after.since, after.pending_since, now)
+        self.seen = tuple(Seen(each.state, each.since, each.pending_since, now) for each in after.levels)
 
     def _incident(self, number: int) -> Incident | None:
         while self.at_incident < len(self.incidents) and number >= self.incidents[self.at_incident].over:

@@ -24,6 +24,7 @@ from . import mutes, notices, retelling
 from .models import Fate, Transition
 from .mutes import Mute, Mutes
 from .retelling import LOST
+from .state import LOUD
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Queued:
     """The last message that was queued for one receiver about one alert."""
 
     new: str
+    level: str
     transition: int
     at: datetime
     is_lost: bool
@@ -94,10 +96,14 @@ def _queued(waiting: Iterable[Transition]) -> Standing:
         Fate.objects.filter(transition__alert__in={each.alert_id for each in waiting}, fate="queued")
         .order_by("transition__alert", "receiver", "-transition")
         .distinct("transition__alert", "receiver")
-        .values_list("transition__alert", "receiver", "transition__new", "transition", "at", "message__state")
-    )
+        .values_list(
+            "transition__alert", "receiver", "transition__new", "transition__level", "transition", "at",
+            "message__state",
+        )
+    )  # fmt: skip
     return {
-        (alert, receiver): Queued(new, number, at, state in LOST) for alert, receiver, new, number, at, state in rows
+        (alert, receiver): Queued(new, level, number, at, state in LOST)
+        for alert, receiver, new, level, number, at, state in rows
     }
 
 
@@ -108,7 +114,7 @@ def _began(waiting: Iterable[Transition]) -> dict[int, datetime]:
     for each in over:
         # From the last time that it was neither firing nor recovering.
         earlier = Transition.objects.filter(alert=each.alert_id, id__lt=each.pk, new="firing")
-        first = earlier.exclude(old="recovering").order_by("-id").first()
+        first = earlier.exclude(old__in=LOUD).order_by("-id").first()
         began[each.pk] = first.at if first else each.at
     return began
 
@@ -149,6 +155,8 @@ def _notice(guide: Guide, declared: Declared | None, each: Transition, began: Ma
         each.because,
         began.get(each.pk, each.at),
         links.link(links.console(), "alert", id=alert.pk),
+        each.level,
+        each.old_level,
     )
     if each.new == "firing" and declared is not None:
         return notices.firing(guide, declared, told)
@@ -173,7 +181,7 @@ def _fate(
     message = outbox.enqueue(
         receiver=name, notice=notice, key=f"transition:{each.pk}:{name}", now=now, thread=f"alert:{each.alert_id}"
     )
-    queued[each.alert_id, name] = Queued(each.new, each.pk, now, is_lost=False)
+    queued[each.alert_id, name] = Queued(each.new, each.level, each.pk, now, is_lost=False)
     title = receiver.title if receiver else name
     because = f"It fires; {title} is told." if each.new == "firing" else f"{title} was told that it fires."
     return Fate(transition=each, receiver=name, fate="queued", because=because, at=now, message=message)
@@ -189,7 +197,8 @@ def _why_not(each: Transition, name: str, receiver: Receiver | None, last: Queue
         return "The firing message was not sent, so there is nothing to take back."
     if each.new == "ok" and last is not None and last.is_lost:
         return "The firing message was never delivered, so there is nothing to take back."
-    if each.old == "recovering" and each.new == "firing" and last is not None and is_told and not last.is_lost:
+    is_same = each.new == "firing" and last is not None and is_told and last.level in ("", each.level)
+    if each.old in LOUD and is_same and last is not None and not last.is_lost:
         return f"It never stopped firing for {title}: the message of {last.at:%H:%M} UTC stands."
     if receiver is None:
         return f"The guide has no receiver {name} any more."

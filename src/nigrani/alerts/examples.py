@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from nigrani.guide.examples import Expectation, Moment, Script, script
-from nigrani.guide.model import Alert, Example, Measure
+from nigrani.guide.model import URGENCIES, Alert, Example, Measure
 from nigrani.lib.units import show_duration
 from nigrani.measures.values import Value, settle, window
 
 from .judge import holds_of, judge
-from .state import LOUD, Seen, State, step
+from .ladder import climb
+from .state import LOUD, Seen, State
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _PLENTY = 1_000_000  # observations in a reading whose example does not say how many
@@ -19,10 +20,11 @@ _PLENTY = 1_000_000  # observations in a reading whose example does not say how 
 
 @dataclass(frozen=True)
 class Played:
-    """The state after one moment of an example."""
+    """The state after one moment of an example. level: the urgency of its level while it is loud, else ""."""
 
     offset: timedelta
     state: State
+    level: str
     because: str
 
 
@@ -33,13 +35,14 @@ def run(alert: Alert, measure: Measure) -> list[str]:
 
 def play(alert: Alert, measure: Measure, example: Example, read: Script) -> list[Played]:
     """Return the alert's state after each reading of the example; it starts in ok."""
-    seen, played = Seen("ok", _START), []
+    seen, played = (Seen("ok", _START),) * len(alert.levels), []
     for moment in read.moments:
         now = _START + moment.offset
         found = judge(alert, measure, _value(alert, measure, example, moment, now))
-        after = step(seen, found, holds_of(alert), now=now)
-        seen = Seen(after.state, after.since, after.pending_since, now)
-        played.append(Played(moment.offset, after.state, after.because))
+        after = climb(seen, found, holds_of(alert), now=now)
+        seen = tuple(Seen(each.state, each.since, each.pending_since, now) for each in after.levels)
+        level = alert.levels[after.height - 1].urgency if after.height else ""
+        played.append(Played(moment.offset, after.state.state, level, after.because))
     return played
 
 
@@ -71,15 +74,23 @@ def _problem(wanted: Expectation, played: list[Played]) -> str:
         return f"it fires at {show_duration(fired.offset)}." if fired else ""
     until = [index for index, each in enumerate(played) if each.offset <= wanted.at]
     there = played[until[-1]]
-    if there.state != wanted.word:
-        return f"it is {there.state} then."
-    if wanted.word == "firing" and there.offset > timedelta() and played[until[-1] - 1].state == "firing":
-        return f"it fires earlier, at {show_duration(_began(played, until[-1]))}."
+    if not _is(there, wanted):
+        return f"it is {there.level + ', ' if wanted.word in URGENCIES and there.level else ''}{there.state} then."
+    is_begun = wanted.word == "firing" or wanted.word in URGENCIES
+    if is_begun and there.offset > timedelta() and _is(played[until[-1] - 1], wanted):
+        verb = "fires" if wanted.word == "firing" else f"is {wanted.word}"
+        return f"it {verb} earlier, at {show_duration(_began(played, until[-1], wanted))}."
     return ""
 
 
-def _began(played: list[Played], index: int) -> timedelta:
-    while index and played[index - 1].state == "firing":
+def _is(there: Played, wanted: Expectation) -> bool:
+    if wanted.word in URGENCIES:
+        return there.level == wanted.word
+    return there.state == wanted.word
+
+
+def _began(played: list[Played], index: int, wanted: Expectation) -> timedelta:
+    while index and _is(played[index - 1], wanted):
         index -= 1
     return played[index].offset
 

@@ -36,12 +36,16 @@ class Alert(models.Model):
     A rule without labels has its one row from the first pass on; a label set gets one when it first leaves ok.
     pending_since: when the present hold (to fire, or to be over) began. value, known and says are as of read_at.
     worst: the value furthest beyond the level since it last began to fire; kept when it is over.
+    level: the urgency of its present level while it is loud, else "". higher: where the levels above the mildest
+    stand that are not ok, `{"critical": ["pending", "2026-03-01T10:00:00+00:00"]}`; state is that of the mildest.
     """
 
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="+")
     labels = models.JSONField(default=dict)
     key = models.TextField(unique=True)
     state = models.TextField(choices=[(each, each) for each in STATES], default="unknown")
+    level = models.TextField(default="")
+    higher = models.JSONField(default=dict)
     since = models.DateTimeField()
     pending_since = models.DateTimeField(null=True)
     value = models.FloatField(null=True)
@@ -55,7 +59,10 @@ class Alert(models.Model):
 
 
 class Transition(models.Model):
-    """One change of an alert's state and why. Never changed afterwards, but for `awaits`.
+    """One change of an alert's state or level and why. Never changed afterwards, but for `awaits`.
+
+    old_level and level: the urgency of its level before and after, "" where it is not loud. When only the level
+    changed, old and new are both firing or both recovering.
 
     awaits: it is to be told and nobody has decided yet what becomes of it. worst: the alert's, as it was then.
     """
@@ -63,6 +70,8 @@ class Transition(models.Model):
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="+")
     old = models.TextField()
     new = models.TextField()
+    old_level = models.TextField(default="")
+    level = models.TextField(default="")
     at = models.DateTimeField()
     because = models.TextField()
     value = models.FloatField(null=True)

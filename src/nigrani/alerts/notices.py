@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from nigrani.guide import Alert as Declared
 from nigrani.guide import Guide
+from nigrani.guide.model import URGENCIES
 from nigrani.integrations import Notice
 from nigrani.lib.units import show_duration
 
@@ -17,7 +18,10 @@ from .judge import level
 
 @dataclass(frozen=True)
 class Told:
-    """The change that a message is about. since: when it began to fire. link: its console page, or ""."""
+    """The change that a message is about. since: when it began to fire. link: its console page, or "".
+
+    level: the urgency of the level that it has now, old_level: of the one before; "" for none.
+    """
 
     key: str
     labels: Mapping[str, str]
@@ -25,12 +29,16 @@ class Told:
     because: str
     since: datetime
     link: str
+    level: str = ""
+    old_level: str = ""
 
 
 def firing(guide: Guide, declared: Declared, told: Told) -> Notice:
     """Say that an alert fires: what and how bad, since when, what to do, who has it, the runbook's first step."""
+    urgency = told.level or declared.urgency
     lines = [
         f"{declared.means} {told.because}",
+        *_moved(told),
         f"Since {_moment(told.since, guide.zone)}.",
         f"To do: {declared.action}",
         f"Owner: {_owner(guide, declared)}.",
@@ -39,11 +47,11 @@ def firing(guide: Guide, declared: Declared, told: Told) -> Notice:
         lines.append(f"Runbook “{runbook.title}”, step 1: {runbook.steps[0]}")
     return Notice(
         "firing",
-        f"[{declared.urgency}] {_name(declared, told.labels)}",
+        f"[{urgency}] {_name(declared, told.labels)}",
         tuple(lines),
         facts=_facts(guide, declared, told),
         link=told.link,
-        urgency=declared.urgency,
+        urgency=urgency,
         at=told.at,
     )
 
@@ -58,9 +66,18 @@ def resolved(guide: Guide, declared: Declared | None, told: Told) -> Notice:
         (told.because, f"It fired from {_moment(told.since, guide.zone)} for {took}."),
         facts=_facts(guide, declared, told),
         link=told.link,
-        urgency=declared.urgency if declared else "",
+        urgency=(told.old_level or declared.urgency) if declared else "",
         at=told.at,
     )
+
+
+def _moved(told: Told) -> list[str]:
+    """Say that an alert which fires already rose to a worse level, or fell back to a milder one."""
+    if not told.level or not told.old_level or told.level == told.old_level:
+        return []
+    if URGENCIES.index(told.level) < URGENCIES.index(told.old_level):
+        return [f"It is {told.level} now; it was {told.old_level} before."]
+    return [f"It is {told.level} now, no longer {told.old_level}. It is not over."]
 
 
 def _name(declared: Declared, labels: Mapping[str, str]) -> str:
@@ -74,7 +91,7 @@ def _facts(guide: Guide, declared: Declared | None, told: Told) -> tuple[tuple[s
     over = show_duration(declared.when.over)
     return (
         ("Alert", told.key),
-        ("Level", f"{level(declared, measure)} over {over}"),
+        ("Level", f"{level(declared, measure, told.level)} over {over}"),
         ("Measure", measure.means),
         ("Rule", str(declared.where)),
     )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 from django.db.models import Q
 
@@ -22,10 +24,11 @@ from nigrani.measures import verdicts, windows
 from nigrani.measures.standing import Standing, standings
 from nigrani.measures.values import Value
 
-from . import rules
-from .judge import holds_of, judge
+from . import rules, rungs
+from .judge import holds_of, judge, telling
+from .ladder import climb
 from .models import Alert, Transition
-from .state import LOUD, Found, Next, Seen, step
+from .state import LOUD, Found, Next
 from .verdict import finding
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,7 @@ _FRESH = {True: timedelta(seconds=15), False: timedelta(minutes=1)}  # how old a
 class Change:
     """What one alert is to become. `before` is the row it was decided on; for an alert without a row, a new one.
 
-    worst: the value furthest beyond the level since it began to fire.
+    worst: the value furthest beyond the level since it began to fire. level, higher: as in the row.
     """
 
     before: Alert
@@ -48,18 +51,19 @@ class Change:
     found: Found
     value: float | None
     worst: float | None
+    level: str = ""
+    higher: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_move(self) -> bool:
-        """Whether the state changes."""
-        return self.before.state != self.after.state
+        """Whether the state or the level changes."""
+        return bool(self.after.because)
 
     @property
     def is_told(self) -> bool:
         """Whether somebody may have to hear of it."""
-        return self.is_move and (
-            self.after.state == "firing" or (self.after.state == "ok" and self.before.state in LOUD)
-        )
+        is_over = self.after.state == "ok" and self.before.state in LOUD
+        return self.is_move and (self.after.state == "firing" or is_over)
 
 
 def evaluate(guide: Guide, *, now: datetime) -> int:
@@ -177,14 +181,17 @@ def _is_gone(row: Alert, value: Value, now: datetime) -> bool:
 
 
 def _change(each: rules.Pass, row: Alert, value: Value, now: datetime) -> Iterator[Change]:
-    found = each.turned_back or judge(each.declared, each.merged.measure, value)
-    seen = Seen(row.state, row.since, row.pending_since, each.rule.evaluated_at)  # type: ignore[arg-type]  # its choices
-    after = step(seen, found, holds_of(each.declared), now=now)
+    declared = each.declared
+    turned = each.turned_back
+    judged = (turned,) * len(declared.levels) if turned else judge(declared, each.merged.measure, value)
+    climbed = climb(rungs.seen(declared, row, at=each.rule.evaluated_at), judged, holds_of(declared), now=now)
+    after, found = replace(climbed.state, because=climbed.because), telling(judged)
     number = value.value if found.known == "known" else None
-    change = Change(row, after, found, number, _worst(each, row, after, number))
+    level, higher = rungs.level(declared, climbed.height), rungs.kept(declared, climbed)
+    change = Change(row, after, found, number, _worst(each, row, after, number), level, higher)
     is_new = row.pk is None and not each.merged.measure.by
     is_known_otherwise = row.pk is not None and row.known != found.known
-    is_held_otherwise = row.pending_since != after.pending_since
+    is_held_otherwise = (row.pending_since, row.level, row.higher) != (after.pending_since, level, higher)
     is_stale = row.pk is not None and row.value != number and not (
         timedelta() <= now - row.read_at < _FRESH[row.state != "ok"]
     )  # fmt: skip
@@ -216,12 +223,15 @@ def _closed(row: Alert, because: str, now: datetime) -> Change:
 # Every changed alert in one statement, each only if it is still as it was seen. Returns those that were.
 _COMPARE_AND_SET = """
     UPDATE alerts_alert AS alert
-    SET state = new.state, since = new.since, pending_since = new.pending_since, value = new.value,
-        worst = new.worst, known = new.known, says = new.says, read_at = %s
+    SET state = new.state, level = new.level, higher = new.higher::jsonb, since = new.since,
+        pending_since = new.pending_since, value = new.value, worst = new.worst, known = new.known, says = new.says,
+        read_at = %s
     FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-        %s::float8[], %s::float8[], %s::text[], %s::text[])
-        AS new (key, seen_state, seen_since, state, since, pending_since, value, worst, known, says)
+        %s::float8[], %s::float8[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        AS new (key, seen_state, seen_since, state, since, pending_since, value, worst, known, says, seen_level, level,
+            higher)
     WHERE alert.key = new.key AND alert.state = new.seen_state AND alert.since = new.seen_since
+        AND alert.level = new.seen_level
     RETURNING alert.key, alert.id
 """
 
@@ -236,6 +246,7 @@ def _apply(changes: list[Change], now: datetime) -> list[Change]:
         (
             change.before.key, change.before.state, change.before.since, change.after.state, change.after.since,
             change.after.pending_since, change.value, change.worst, change.found.known, change.found.says,
+            change.before.level, change.level, msgspec.json.encode(change.higher).decode(),
         )
         for change in changes
     ]  # fmt: skip
@@ -248,6 +259,7 @@ def _apply(changes: list[Change], now: datetime) -> list[Change]:
         [
             Transition(
                 alert_id=ids[change.before.key], old=change.before.state, new=change.after.state, at=now,
+                old_level=change.before.level, level=change.level,
                 because=change.after.because, value=change.value, worst=change.worst, known=change.found.known,
                 awaits=change.is_told,
             )

@@ -204,7 +204,7 @@ def _alert(guide: Guide, row: Alert) -> AlertView:
         labels=row.labels,
         title=declared.title if declared else "",
         means=declared.means if declared else "",
-        urgency=declared.urgency if declared else "",
+        urgency=row.level or (declared.urgency if declared else ""),
         owner=declared.owner if declared else "",
         action=declared.action if declared else "",
         runbook=declared.runbook if declared else "",

@@ -46,19 +46,19 @@ def untold(guide: Guide) -> list[Fate]:
         each
         for each in found
         if (each.message_id is None or each.receiver in working)
-        and (each.transition.alert_id, each.receiver) not in standing
+        and (each.transition.alert_id, each.receiver, each.transition.level) not in standing
     ]
 
 
-def _standing(fates: Iterable[Fate]) -> set[tuple[int, str]]:
-    """Return the alerts and receivers for which an earlier message that it fires was delivered, or still may be."""
+def _standing(fates: Iterable[Fate]) -> set[tuple[int, str, str]]:
+    """Return the alerts, receivers and levels of which an earlier message was delivered, or still may be."""
     last = (
         Fate.objects.filter(transition__alert__in={each.transition.alert_id for each in fates}, fate="queued")
         .order_by("transition__alert", "receiver", "-transition")
         .distinct("transition__alert", "receiver")
-        .values_list("transition__alert", "receiver", "transition__new", "message__state")
+        .values_list("transition__alert", "receiver", "transition__new", "transition__level", "message__state")
     )
-    return {(alert, name) for alert, name, new, state in last if new == "firing" and state not in LOST}
+    return {(alert, name, level) for alert, name, new, level, state in last if new == "firing" and state not in LOST}
 
 
 def queue(fate: Fate, notice: Notice, *, title: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nigrani.measures.values import Value
 from nigrani.measures.verdicts import Finding
 
-from .judge import judge
+from .judge import judge, telling
 from .rules import Pass
 
 
@@ -18,7 +18,7 @@ def finding(each: Pass, *, is_loud: bool) -> Finding:
     worst = _worst(each)
     if worst is None:
         return Finding(item, "known", None, not is_loud, f"no series in the window{phase}")
-    says = judge(each.declared, each.merged.measure, worst).says
+    says = telling(judge(each.declared, each.merged.measure, worst)).says
     named = f"{', '.join(worst.labels.values())}: " if worst.labels else ""
     return Finding(item, "known", worst.value, not is_loud, f"{named}{says}{phase}")
 

@@ -3,7 +3,8 @@
 Readings are what the measure says over the alert's window, one after another, the first at the start. `value*count`
 repeats; a value may carry the unit of its measure (`95%`, `500ms`). `-` is a moment without a reading and `?` one
 at which the measure is unknown. An expectation is a state `at` a moment, counted from the first reading; without
-`at`, at the last one. `firing at 10m` also says that it did not fire a reading earlier. `never fires` is about all.
+`at`, at the last one. `firing at 10m` also says that it did not fire a reading earlier. `critical at 10m` says that it
+fires at that level, and did not a reading earlier. `never fires` is about all.
 
 Pure; the alerts room runs what is read here against the state machine.
 """
@@ -19,9 +20,9 @@ from typing import Literal
 from nigrani.lib import units
 
 from .levels import value
-from .model import Example, Unit
+from .model import URGENCIES, Example, Unit
 
-Word = Literal["ok", "pending", "firing", "recovering", "unknown", "never fires"]
+Word = Literal["ok", "pending", "firing", "recovering", "unknown", "never fires", "critical", "high", "medium"]
 WORDS: tuple[Word, ...] = ("ok", "pending", "firing", "recovering", "unknown", "never fires")
 _MOST = 50_000  # readings in one example: five weeks of minutes
 _PART = re.compile(r"(?P<value>[^\s*]+)(\*(?P<count>[0-9]{1,6}))?")
@@ -58,7 +59,7 @@ class Script:
     @property
     def fires(self) -> bool:
         """Whether it expects the alert to fire."""
-        return any(each.word == "firing" for each in self.expectations)
+        return any(each.word == "firing" or each.word in URGENCIES for each in self.expectations)
 
 
 def script(example: Example, unit: Unit) -> Script:
@@ -100,9 +101,9 @@ def _moments(readings: str, each: timedelta, unit: Unit) -> Iterator[Moment]:
 
 def _expectation(text: str, last: timedelta) -> Expectation:
     found = _EXPECT.fullmatch(text)
-    if found is None or found["word"] not in WORDS:
+    if found is None or found["word"] not in (*WORDS, *URGENCIES):
         raise ValueError(f"{text!r} is no expectation; write for example firing at 10m, ok, pending or never fires")
-    word = next(each for each in WORDS if each == found["word"])
+    word = next(each for each in (*WORDS, *URGENCIES) if each == found["word"])
     if word == "never fires":
         if found["at"]:
             raise ValueError("'never fires' takes no moment")

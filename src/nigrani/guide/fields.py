@@ -210,6 +210,11 @@ class Field:
     example: Any
 
 
+def says(text: str, example: object = "") -> Mapping[str, object]:
+    """Return the metadata of a field: what the reference page says of it."""
+    return {"help": text, "example": example}
+
+
 @cache
 def fields_of(cls: type) -> Mapping[str, Field]:
     """Return the keys a class is written with; fields that are filled in are left out."""

@@ -10,14 +10,14 @@ from typing import Any
 
 from nigrani.lib.errors import NigraniError
 
-from . import examples
+from . import examples, ladder
 from .causes import circles
 from .fields import Places
-from .levels import Level, level
-from .model import Where
+from .levels import level
+from .model import URGENCIES, Where
 from .parser import is_read
 from .reader import Entries, Problems, capital, clip
-from .shapes import LABEL, AlertShape, CheckShape, ClearShape, ExampleShape, KpiShape, MeasureShape
+from .shapes import LABEL, AlertShape, CheckShape, ExampleShape, KpiShape, MeasureShape
 
 Shapes = Mapping[str, Mapping[str, Any]]
 _RESERVED = frozenset({"minute", "num", "den", "n", "digest", "measure", "labels", "value"})
@@ -110,43 +110,33 @@ def _least(min_n: Any, where: Where, label: str, problems: Problems) -> None:
         problems.add(where, f"'min_n' of {label} is below 0")
 
 
-def _level(body: Any, name: Any, shapes: Shapes, label: str, problems: Problems) -> Level | None:
+def _level(body: Any, name: Any, shapes: Shapes, label: str, problems: Problems) -> None:
     measure = _measure(name, shapes)
-    if measure is None or not is_read(body.above, body.below):
-        return None
-    return level(body.above, body.below, body.at, unit=measure.unit, measure=clip(name), label=label, problems=problems)
+    if measure is not None and is_read(body.above, body.below):
+        level(body.above, body.below, body.at, unit=measure.unit, measure=clip(name), label=label, problems=problems)
 
 
 def _alert(alert: AlertShape, label: str, shapes: Shapes, problems: Problems) -> None:
     when = alert.when
     if is_read(when):
         inner = f"'when' of {label}"
-        measure = _measure(when.measure, shapes)
-        held = _level(when, when.measure, shapes, inner, problems)
         _only(when.only, when.measure, when.at, shapes=shapes, label=inner, problems=problems)
         _least(when.min_n, when.at["min_n"], inner, problems)
-        if is_read(alert.clear) and alert.clear is not None and held is not None and measure is not None:
-            _clear(alert.clear, held, when.measure, shapes, label=label, problems=problems)
+        measure = _measure(when.measure, shapes)
+        unit = None if measure is None else measure.unit
+        ladder.judge(alert, unit, label, problems)
     fires = _examples(alert, label, shapes, problems)
-    if alert.urgency != "critical":
+    if "critical" not in ladder.urgencies(alert):
         return
     if alert.runbook is None:
         problems.add(alert.where, f"{capital(label)} is critical and has no runbook: name one that says what to do")
     if is_read(alert.examples) and not fires:
-        problems.add(alert.where, f"{capital(label)} is critical and has no example in which it fires")
-
-
-def _clear(clear: ClearShape, held: Level, measure: str, shapes: Shapes, *, label: str, problems: Problems) -> None:
-    if clear.above is None and clear.below is None:
-        return
-    back = _level(clear, measure, shapes, f"'clear' of {label}", problems)
-    if back is not None and not held.fits(back):
-        side = "below, at most" if held.side == "above" else "above, at least"
-        problems.add(back.where, f"'clear' of {label} lies on the wrong side of its level: write {side} that level")
+        so = "" if alert.levels is None else " at that level"
+        problems.add(alert.where, f"{capital(label)} is critical and has no example in which it fires{so}")
 
 
 def _examples(alert: AlertShape, label: str, shapes: Shapes, problems: Problems) -> bool:
-    """Judge the examples; True when one of them expects the alert to fire (or could not be read)."""
+    """Judge the examples; True when one of them expects the alert to fire at its worst (or could not be read)."""
     if not is_read(alert.examples):
         return True
     measure = _measure(alert.when.measure, shapes) if is_read(alert.when) else None
@@ -155,11 +145,13 @@ def _examples(alert: AlertShape, label: str, shapes: Shapes, problems: Problems)
         if measure is None or not is_read(each, each.readings, each.each, each.expect):
             fires = True
             continue
-        fires |= _fires(each, measure, label, problems)
+        fires |= _fires(each, measure, ladder.urgencies(alert), label, problems)
     return fires
 
 
-def _fires(example: ExampleShape, measure: MeasureShape, label: str, problems: Problems) -> bool:
+def _fires(
+    example: ExampleShape, measure: MeasureShape, urgencies: tuple[str, ...], label: str, problems: Problems
+) -> bool:
     if is_read(example.n) and example.n is not None and example.n < 0:
         problems.add(example.at["n"], f"'n' of an example of {label} is below 0")
     try:
@@ -167,7 +159,12 @@ def _fires(example: ExampleShape, measure: MeasureShape, label: str, problems: P
     except ValueError as error:
         problems.add(example.where, f"An example of {label}: {clip(str(error), 160)}")
         return True
-    return script.fires
+    words = {each.word for each in script.expectations}
+    for word in sorted(words & set(URGENCIES)):
+        if urgencies and word not in urgencies:
+            sentence = f"An example of {label} expects {word}, which is no level of it"
+            problems.add(example.at["expect"], sentence, wrote=word, names=urgencies)
+    return script.fires if len(urgencies) < 2 else urgencies[-1] in words
 
 
 def _kpi(kpi: KpiShape, label: str, shapes: Shapes, problems: Problems) -> None:

@@ -12,7 +12,7 @@ from . import model
 from .draft import Draft
 from .fields import fields_of
 from .levels import value
-from .model import Unit
+from .model import Unit, Urgency
 from .shapes import AlertShape, CheckShape, DeadManShape, KpiShape, MeasureShape, TellingShape
 
 _DEAD_MAN_EVERY: timedelta = fields_of(DeadManShape)["every"].default
@@ -137,13 +137,12 @@ def _sides(body: Any, unit: Unit) -> dict[str, float | None]:
 
 def _alert(name: str, shape: AlertShape, measures: Mapping[str, model.Measure]) -> model.Alert:
     unit = measures[shape.when.measure].unit
-    clear = model.Clear()
-    if shape.clear is not None:
-        clear = model.Clear(**_sides(shape.clear, unit), hold=shape.clear.hold)
+    first, *higher = _levels(shape, unit)
     when = model.Condition(
         shape.when.measure,
         shape.when.over,
-        **_sides(shape.when, unit),
+        above=first.above,
+        below=first.below,
         min_n=shape.when.min_n,
         only=shape.when.only,
     )
@@ -152,10 +151,10 @@ def _alert(name: str, shape: AlertShape, measures: Mapping[str, model.Measure]) 
         title=shape.title,
         means=shape.means,
         covers=shape.covers,
-        urgency=shape.urgency,
+        urgency=first.urgency,
         when=when,
-        hold=shape.hold,
-        clear=clear,
+        hold=first.hold,
+        clear=first.clear,
         owner=shape.owner,
         action=shape.action,
         runbook=shape.runbook or "",
@@ -165,7 +164,21 @@ def _alert(name: str, shape: AlertShape, measures: Mapping[str, model.Measure]) 
         ),
         where=shape.where,
         effect_of=tuple(dict.fromkeys(shape.effect_of)),
+        higher=tuple(higher),
     )
+
+
+def _levels(shape: AlertShape, unit: Unit) -> list[model.AlertLevel]:
+    if shape.levels is None:
+        assert shape.urgency is not None, "an alert without levels was judged to have an urgency"
+        return [_level(shape.urgency, shape.when, shape.hold, shape.clear, unit)]
+    written = shape.levels.written()
+    return [_level(urgency, each, each.hold, each.clear, unit) for urgency, each in written]
+
+
+def _level(urgency: Urgency, body: Any, hold: timedelta, clear: Any, unit: Unit) -> model.AlertLevel:
+    back = model.Clear() if clear is None else model.Clear(**_sides(clear, unit), hold=clear.hold)
+    return model.AlertLevel(urgency, **_sides(body, unit), hold=hold, clear=back)
 
 
 def _kpi(name: str, shape: KpiShape, measures: Mapping[str, model.Measure]) -> model.Promise:

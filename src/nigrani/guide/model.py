@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from nigrani.lib.secret import Secret
@@ -26,6 +27,7 @@ class Where:
 Unit = Literal["ratio", "count", "ms", "seconds", "bytes", "number"]
 Combine = Literal["sum", "ratio", "max", "last", "p50", "p95", "p99", "uniq"]
 Urgency = Literal["critical", "high", "medium"]
+URGENCIES: tuple[Urgency, ...] = get_args(Urgency)  # the worst first
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,22 @@ class Clear:
 
 
 @dataclass(frozen=True)
+class AlertLevel:
+    """One threshold of an alert: from which value on, for how long, and when it is over. Exactly one of above and
+    below is set."""
+
+    urgency: Urgency
+    above: float | None = None
+    below: float | None = None
+    hold: timedelta = timedelta()
+    clear: Clear = Clear()
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is beyond this level. The level itself is not beyond it."""
+        return value > self.above if self.above is not None else self.below is not None and value < self.below
+
+
+@dataclass(frozen=True)
 class Example:
     """A row of readings and what the alert must say: see guide/examples.py for the little language."""
 
@@ -142,6 +160,8 @@ class Example:
 class Alert:
     """A rule: when to worry, whom to tell, what to do.
 
+    urgency, the sides of `when`, hold and clear are those of its mildest level; `higher` has the others, the worst
+        last. A value beyond a level is beyond all milder ones.
     starts: "live" sends from the first minute; "shadow" records what it would have sent until promoted.
     effect_of: the alerts that explain this one, so that it is not told while one of them is.
     """
@@ -161,6 +181,12 @@ class Alert:
     examples: tuple[Example, ...]
     where: Where
     effect_of: tuple[str, ...] = ()
+    higher: tuple[AlertLevel, ...] = ()
+
+    @cached_property
+    def levels(self) -> tuple[AlertLevel, ...]:
+        """All its levels, the mildest first; most alerts have one."""
+        return (AlertLevel(self.urgency, self.when.above, self.when.below, self.hold, self.clear), *self.higher)
 
 
 @dataclass(frozen=True)

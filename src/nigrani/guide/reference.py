@@ -49,7 +49,8 @@ _EXAMPLES = f"""
 `readings` are what the measure says over the alert's window, one after another, `each` apart, the first at the start.
 `value*count` repeats a value, `-` is no reading, `?` is unknown. `expect` lists states with their moments, in order:
 `firing at 10m, ok at 30m`. The states are {", ".join(WORDS[:-1])}; without a moment, the last reading's is meant.
-`firing at` a moment also says that it fires no sooner. `never fires` is about the whole example.
+`firing at` a moment also says that it fires no sooner. `never fires` is about the whole example. For an alert with
+`levels`, a level is an expectation too: `high at 5m, critical at 8m, high at 20m`.
 """
 
 

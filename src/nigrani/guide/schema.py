@@ -11,11 +11,33 @@ from typing import Any
 
 from .fields import Field, Url, fields_of, shape
 from .loader import VERSION, Vocabulary
-from .shapes import NAME, SECTIONS, DeadManShape, ProbeShape, ReceiverShape, SourceShape, TellingShape, TopShape
+from .shapes import (
+    NAME,
+    SECTIONS,
+    AlertShape,
+    DeadManShape,
+    ProbeShape,
+    ReceiverShape,
+    SourceShape,
+    TellingShape,
+    TopShape,
+    WhenShape,
+)
+from .thresholds import ClearShape
 
 Schema = dict[str, Any]
 _NAMES = {"pattern": f"^{NAME.pattern}$"}
 _LEVEL = {"type": ["string", "number"]}
+_SIDE = [{"required": ["above"]}, {"required": ["below"]}]
+# An alert has one level (its urgency, and a side in `when`) or several.
+_ALERT: Schema = {
+    "if": {"required": ["levels"]},
+    "then": {
+        "not": {"anyOf": [{"required": [key]} for key in ("urgency", "hold", "clear")]},
+        "properties": {"when": {"not": {"anyOf": _SIDE}}},
+    },
+    "else": {"required": ["urgency"], "properties": {"when": {"oneOf": _SIDE}}},
+}
 
 
 def schema(vocabulary: Vocabulary) -> Schema:
@@ -85,9 +107,12 @@ def _object(classes: tuple[type, ...], *, replaced: Mapping[str, Schema] | None 
         "properties": {name: _described(each) for name, each in every.items()} | dict(replaced or {}),
     }
     if {"above", "below"} <= set(every):
-        one = [{"required": ["above"]}, {"required": ["below"]}]
-        # Where a level must stand, exactly one of the two; a `clear` may do without.
-        made |= {"oneOf": one} if "hold" not in every else {"not": {"required": ["above", "below"]}}
+        # Where a level must stand, exactly one of the two; a `clear`, and `when` beside `levels`, may do without.
+        made |= (
+            {"not": {"required": ["above", "below"]}} if {ClearShape, WhenShape} & set(classes) else {"oneOf": _SIDE}
+        )
+    if AlertShape in classes:
+        made |= _ALERT
     return made
 
 

@@ -15,16 +15,14 @@ from nigrani.lib.secret import Secret
 
 from .covers import Covered
 from .fields import Period, Places, Raw, Ref, Text
+from .fields import says as _says
 from .model import Combine, Unit, Urgency, Where
 from .reader import Scalar
+from .thresholds import ClearShape, LevelsShape
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MINUTE = timedelta(minutes=1)
-
-
-def _says(text: str, example: object = "") -> Mapping[str, object]:
-    return {"help": text, "example": example}
 
 
 _COVERS = _says("Rows of rows.tsv that this answers; `{M3: which part}` when it is only a part.", ["K01"])
@@ -164,7 +162,7 @@ class MeasureShape:
 
 @dataclass(frozen=True)
 class WhenShape:
-    """The condition of an alert: exactly one of `above` and `below`."""
+    """The condition of an alert: exactly one of `above` and `below`, or neither where the alert has `levels`."""
 
     at: Places
     where: Where
@@ -179,17 +177,6 @@ class WhenShape:
 
 
 @dataclass(frozen=True)
-class ClearShape:
-    """When a firing alert is over."""
-
-    at: Places
-    where: Where
-    above: Scalar | None = field(default=None, metadata=_says("For an alert with `below`.", "99%"))
-    below: Scalar | None = field(default=None, metadata=_says("For an alert with `above`.", "2%"))
-    hold: timedelta = field(default=timedelta(), metadata=_says("For how long it must be so.", "2m"))
-
-
-@dataclass(frozen=True)
 class ExampleShape:
     """Readings, and what the alert must say to them."""
 
@@ -199,8 +186,8 @@ class ExampleShape:
         metadata=_says("Values of the window, one after another: value*count, `-` none, `?` unknown.", "0*10 11*5")
     )
     expect: Text = field(
-        metadata=_says("ok, pending, firing, recovering or unknown, `at` a moment or at the end; or never fires.",
-                       "firing at 10m, ok at 30m")
+        metadata=_says("ok, pending, firing, recovering, unknown or one of its levels, `at` a moment or at the end; or "
+                       "never fires.", "firing at 10m, ok at 30m")
     )  # fmt: skip
     each: Period = field(default=_MINUTE, metadata=_says("The time from one reading to the next.", "1m"))
     n: int | None = field(default=None, metadata=_says("Observations in each; plenty when left out.", 8))
@@ -214,10 +201,21 @@ class AlertShape:
     at: Places
     title: Text = field(metadata=_says("Its name on a page and in a message.", "System Down"))
     means: Text = field(metadata=_says("What it means for people, in a sentence.", "Nobody can use the ERP."))
-    urgency: Urgency = field(metadata=_says("critical: now; high: within 1 hour; medium: within 4 hours.", "high"))
     when: WhenShape = field(metadata=_says("The condition."))
     owner: Annotated[str, Ref("person")] = field(metadata=_says("Whom it is for.", "devops-lead"))
     action: Text = field(metadata=_says("What to do, in a sentence.", "Investigate immediately."))
+    urgency: Urgency | None = field(
+        default=None,
+        metadata=_says(
+            "critical: now; high: within 1 hour; medium: within 4 hours. Required, unless it has `levels`.", "high"
+        ),
+    )
+    levels: LevelsShape | None = field(
+        default=None,
+        metadata=_says(
+            "Several thresholds of one signal; instead of `urgency`, `hold`, `clear` and a level in `when`."
+        ),
+    )
     covers: tuple[Covered, ...] = field(default=(), metadata=_COVERS)
     hold: timedelta = field(default=timedelta(), metadata=_says("Must stay true this long before it fires.", "2m"))
     clear: ClearShape | None = field(default=None, metadata=_says("When it is over; else when no longer true."))
