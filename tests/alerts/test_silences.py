@@ -13,10 +13,11 @@ from tests.measures.making import MINUTE, T0
 
 from nigrani.access.models import LedgerLine
 from nigrani.alerts import silencing
-from nigrani.alerts.matching import Matchers, fits
+from nigrani.alerts.matching import Matchers
 from nigrani.alerts.models import Alert, Fate, Silence
 from nigrani.alerts.silencing import Plan
 from nigrani.lib.errors import Conflict, NigraniError
+from nigrani.lib.globs import fits
 from nigrani.outbox.models import Message
 
 HOUR = timedelta(hours=1)

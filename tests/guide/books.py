@@ -20,6 +20,7 @@ name: The School
 zone: Asia/Kolkata
 dead_man: {url: "${DEAD_MAN_URL}", every: 20s}
 reference: ["${REFERENCE_URL}", "https://example.net/"]
+repeat: {critical: {every: [10m, 1h], then: dev-lead}}
 """
 PEOPLE = """\
 people:
@@ -89,7 +90,20 @@ checks:
 runbooks:
   site-down: {title: Down, steps: [Open the page., Call somebody.]}
 """
-FILES: Mapping[str, str] = {"guide.yaml": MAIN, "people.yaml": PEOPLE, "website.yaml": WEBSITE, "rows.tsv": ROWS}
+WINDOWS = """\
+windows:
+  nightly: {why: The backup runs., repeats: daily, starts: 23:30, lasts: 1h30m, sources: [website]}
+  sunday:
+    {why: Patches., repeats: weekly, days: [sunday], starts: 2:05, lasts: 2h, zone: Europe/Berlin, rules: [site-*]}
+  move: {why: We move., repeats: once, date: 2026-12-31, starts: 22:00, lasts: 2d, rules: "*", labels: {probe: log*}}
+"""
+FILES: Mapping[str, str] = {
+    "guide.yaml": MAIN,
+    "people.yaml": PEOPLE,
+    "website.yaml": WEBSITE,
+    "windows.yaml": WINDOWS,
+    "rows.tsv": ROWS,
+}
 SET = {
     "SITE_URL": "https://school.example", "CHAT_URL": "https://chat.example/hook/s3cret",
     "DEAD_MAN_URL": "https://dead.example/ping", "REFERENCE_URL": "https://reference.example/",

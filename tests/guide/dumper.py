@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from nigrani.guide import Alert, Condition, Cover, Guide, Measure, Promise, Unit
+from nigrani.guide import Alert, Condition, Cover, Guide, Measure, Promise, Unit, Window
+from nigrani.guide.model import DAYS
 from nigrani.lib.secret import Secret
 
 _NAMES = {
@@ -25,6 +26,10 @@ def dump(guide: Guide) -> dict[str, str | bytes]:
         "name": guide.name,
         "zone": str(guide.zone),
         "dead_man": {"url": _plain(guide.dead_man), "every": _span(guide.dead_man_every)},
+        "repeat": {
+            name: {"every": [_span(each) for each in pace.every], "then": [*pace.then]}
+            for name, pace in guide.repeats.items()
+        },
         "reference": list(guide.reference),
         "telling": {
             "group_interval": _span(guide.telling.group_interval),
@@ -41,6 +46,7 @@ def dump(guide: Guide) -> dict[str, str | bytes]:
         "alerts": {name: _alert(each, guide.measures[each.when.measure].unit) for name, each in guide.alerts.items()},
         "kpis": {name: _kpi(each, guide) for name, each in guide.promises.items() if each.kind == "kpi"},
         "checks": {name: _check(each, guide) for name, each in guide.promises.items() if each.kind == "check"},
+        "windows": {name: _window(each) for name, each in guide.windows.items()},
         "runbooks": {name: {"title": each.title, "steps": [*each.steps]} for name, each in guide.runbooks.items()},
     }
     return {"all.yaml": yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=10_000)}
@@ -113,12 +119,23 @@ def _alert(alert: Alert, unit: Unit) -> dict[str, Any]:
         "when": _when(alert.when, unit), "hold": _span(alert.hold),
         "clear": {**_sides(alert.clear, unit), "hold": _span(alert.clear.hold)},
         "owner": alert.owner, "action": alert.action, "starts": alert.starts,
+        "repeat": None if alert.every is None else [_span(each) for each in alert.every],
+        "then": None if alert.then is None else [*alert.then],
         **({"runbook": alert.runbook} if alert.runbook else {}),
         **({"effect_of": [*alert.effect_of]} if alert.effect_of else {}),
         "examples": [
             {"readings": each.readings, "each": _span(each.each), "expect": each.expect, "n": each.n}
             for each in alert.examples
         ],
+    }  # fmt: skip
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {
+        "why": window.why, "repeats": window.repeats, "starts": f"{window.starts:%H:%M}", "lasts": _span(window.lasts),
+        "days": [DAYS[each] for each in window.days], "zone": str(window.zone), "rules": [*window.rules],
+        "sources": [*window.sources], "labels": {name: [*globs] for name, globs in window.labels.items()},
+        **({"date": str(window.date)} if window.date else {}),
     }  # fmt: skip
 
 

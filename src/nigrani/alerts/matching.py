@@ -1,12 +1,14 @@
 """Which alerts a silence or a window is about: rules and labels by name or glob, sources by name. Pure.
 
-A glob is a name in which `*` stands for any text. Matching takes time linear in the text, whatever the glob.
+A glob is a name in which `*` stands for any text (lib/globs.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+
+from nigrani.lib.globs import fits
 
 PATTERNS_MAX, LABELS_MAX, PATTERN_MAX = 20, 4, 200
 
@@ -49,20 +51,3 @@ class Matchers:
         parts += [f"sources {', '.join(self.sources)}"] if self.sources else []
         parts += [f"{name}={' or '.join(globs)}" for name, globs in sorted(self.labels.items())]
         return "; ".join(parts)
-
-
-def fits(glob: str, text: str) -> bool:
-    """Whether a text fits a glob: `*` stands for any text, also none; every other sign for itself."""
-    head, *rest = glob.split("*")
-    if not rest:
-        return text == glob
-    *middle, tail = rest
-    if not text.startswith(head) or len(text) < len(head) + len(tail) or not text.endswith(tail):
-        return False
-    at, end = len(head), len(text) - len(tail)
-    for part in middle:
-        found = text.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True

@@ -15,9 +15,10 @@ from nigrani.access import ledger
 from nigrani.guide import Guide
 from nigrani.guide.reader import nearest
 from nigrani.lib.errors import Conflict, NigraniError
+from nigrani.lib.globs import fits
 from nigrani.lib.units import show_duration
 
-from .matching import Matchers, fits
+from .matching import Matchers
 from .models import Silence
 from .mutes import matchers
 

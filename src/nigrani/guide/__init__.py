@@ -28,6 +28,7 @@ from .model import (
     Probe,
     Promise,
     Receiver,
+    Repeat,
     Row,
     Runbook,
     Source,
@@ -37,12 +38,13 @@ from .model import (
     Unit,
     Urgency,
     Where,
+    Window,
 )  # fmt: skip
 
 __all__ = [
     "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Finding", "Guide", "Measure", "Person",
-    "Probe", "Promise", "Receiver", "Row", "Runbook", "Source", "Table", "Telling", "Truth", "Unit", "Urgency",
-    "Vocabulary", "Where", "load", "shipped", "warnings",
+    "Probe", "Promise", "Receiver", "Repeat", "Row", "Runbook", "Source", "Table", "Telling", "Truth", "Unit",
+    "Urgency", "Vocabulary", "Where", "Window", "load", "shipped", "warnings",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from .model import Row
 from .outside import Outside
 from .reader import Node
+from .repeat import RepeatShape
 from .shapes import DeadManShape, TellingShape
 
 
@@ -27,5 +28,6 @@ class Draft:
     top: Any = None
     dead_man: DeadManShape | None = None
     telling: TellingShape | None = None
+    repeat: RepeatShape | None = None
     reference: tuple[str, ...] = ()
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from datetime import timedelta
+from datetime import date, time, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ Size = Annotated[int, "size"]
 Url = Annotated[str, "url"]
 Text = Annotated[str, "text"]  # not blank
 Period = Annotated[timedelta, "period"]  # a duration longer than nothing
+Date = Annotated[date, "date"]
 Json = Any  # any JSON value
 Raw = Annotated[Any, "raw"]  # the node itself
 
@@ -119,6 +120,24 @@ def _text(text: str) -> str:
     return text.strip()
 
 
+def _clock(text: str) -> time:
+    found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text.strip())
+    if not found:
+        raise ValueError("no time of day")
+    return time(int(found[1]), int(found[2]))
+
+
+def _date(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip()):
+        raise ValueError("no date")
+    return date.fromisoformat(text.strip())
+
+
+def says(text: str, example: object = "") -> Mapping[str, object]:
+    """Return a field's metadata: what the reference page says of it, and an example."""
+    return {"help": text, "example": example}
+
+
 _NAMED = r"\$\{"  # `${NAME}` may stand wherever an integration's own field stands
 _SPAN = r"([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+"
 _ANY_TEXT = {"type": ["string", "number", "boolean"]}
@@ -145,6 +164,8 @@ KINDS: Mapping[Any, Kind] = {
         "an address without a password in it", "https://school.example", _url,
         {"type": "string", "pattern": rf"^https?://|{_NAMED}"},
     ),
+    "clock": Kind("a time of day", "02:30", _clock, {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$"}),
+    "date": Kind("a date", "2026-12-31", _date, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
     Secret: Kind(
         "a ${NAME}", "${SLACK_WEBHOOK_URL}", str,
         {"type": "string", "pattern": r"^\$\{[A-Z][A-Z0-9_]*(:-)?\}$"},
@@ -209,10 +230,6 @@ class Field:
     help: str
     example: Any
 
-
-def says(text: str, example: object = "") -> Mapping[str, object]:
-    """Return the metadata of a field: what the reference page says of it."""
-    return {"help": text, "example": example}
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 
 from nigrani.lib.errors import NigraniError
 
-from . import examples, ladder
+from . import examples, ladder, windows
 from .causes import circles
 from .fields import Places
 from .levels import level
@@ -41,6 +41,8 @@ def judge(
         _kpi(kpi, f"the kpi '{clip(name)}'", shapes, problems)
     for name, check in shapes.get("checks", {}).items():
         _check(check, f"the check '{clip(name)}'", shapes, problems)
+    for name, window in shapes.get("windows", {}).items():
+        windows.judge(window, f"the window '{clip(name)}'", shapes, problems)
 
 
 def _labels(measure: MeasureShape, label: str, problems: Problems) -> None:

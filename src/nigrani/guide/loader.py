@@ -26,10 +26,11 @@ from .parser import NOTHING, Parser
 from .questions import judge_findings, read_question
 from .reader import Broken, Entries, Node, Problems, Scalar, clip
 from .references import dangling
+from .repeat import RepeatShape
 from .shapes import NAME, SECTIONS, DeadManShape, TellingShape, TopShape
 
 VERSION = 1  # of the format; readers accept it and the one before it
-_SETTINGS = (*fields_of(TopShape), "dead_man", "reference", "telling")
+_SETTINGS = (*fields_of(TopShape), "dead_man", "reference", "repeat", "telling")
 _MAIN = "guide.yaml"
 
 
@@ -170,6 +171,9 @@ def _read_settings(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], pa
     if "telling" in settings:
         telling = parser.value(settings["telling"][1], TellingShape, "telling")
         draft.telling = None if telling is NOTHING else telling
+    if "repeat" in settings:
+        shape = parser.value(settings["repeat"][1], RepeatShape, "repeat")
+        draft.repeat = None if shape is NOTHING else shape
 
 
 def _read_dead_man(draft: Draft, settings: Mapping[str, tuple[Scalar, Node]], opened: Parser) -> None:

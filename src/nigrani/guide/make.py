@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from . import model
+from . import model, repeat, windows
 from .draft import Draft
 from .fields import fields_of
 from .levels import value
@@ -46,6 +46,8 @@ def guide(draft: Draft, *, folder: str, digest: str, text: Mapping[str, str]) ->
             name: model.Runbook(name, each.title, each.steps, each.where) for name, each in shapes["runbooks"].items()
         },
         telling=_telling(draft.telling),
+        repeats=repeat.made(draft.repeat),
+        windows={name: windows.make(name, each, ZoneInfo(draft.top.zone)) for name, each in shapes["windows"].items()},
         missing=draft.missing,
         tables={
             name: model.Table(name, each.source, each.named, each.columns, each.where)
@@ -165,6 +167,8 @@ def _alert(name: str, shape: AlertShape, measures: Mapping[str, model.Measure]) 
         where=shape.where,
         effect_of=tuple(dict.fromkeys(shape.effect_of)),
         higher=tuple(higher),
+        every=shape.repeat,
+        then=shape.then,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, time, timedelta
 from functools import cached_property
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -157,6 +157,26 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """How an alert that goes on firing is told again.
+
+    every: the time from each message to the next, the last one going on; empty means never. then: people who are told
+    besides the owner, one more with each message.
+    """
+
+    every: tuple[timedelta, ...] = ()
+    then: tuple[str, ...] = ()
+
+
+REPEATS: Mapping[Urgency, Repeat] = {
+    "critical": Repeat((timedelta(minutes=15), timedelta(minutes=15), timedelta(hours=1))),
+    "high": Repeat((timedelta(hours=4),)),
+    "medium": Repeat((timedelta(hours=24),)),
+}
+"""How it is told again where the guide says nothing of it."""
+
+
+@dataclass(frozen=True)
 class Alert:
     """A rule: when to worry, whom to tell, what to do.
 
@@ -164,6 +184,7 @@ class Alert:
         last. A value beyond a level is beyond all milder ones.
     starts: "live" sends from the first minute; "shadow" records what it would have sent until promoted.
     effect_of: the alerts that explain this one, so that it is not told while one of them is.
+    every, then: its own pace of telling again and its own people who are told next; None: its urgency's.
     """
 
     name: str
@@ -182,6 +203,8 @@ class Alert:
     where: Where
     effect_of: tuple[str, ...] = ()
     higher: tuple[AlertLevel, ...] = ()
+    every: tuple[timedelta, ...] | None = None
+    then: tuple[str, ...] | None = None
 
     @cached_property
     def levels(self) -> tuple[AlertLevel, ...]:
@@ -309,10 +332,35 @@ class Truth:
     where: Where
 
 
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time of maintenance: what it names is muted from `starts`, by the clock of `zone`, for `lasts`.
+
+    days: of a weekly one, 0 is Monday. date: of one that comes once. rules and labels are globs.
+    """
+
+    name: str
+    why: str
+    repeats: Literal["daily", "weekly", "once"]
+    starts: time
+    lasts: timedelta
+    days: tuple[int, ...]
+    date: date | None
+    zone: ZoneInfo
+    rules: tuple[str, ...]
+    sources: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    where: Where
+
+
 @dataclass(frozen=True)
 class Guide:
     """A whole guide, every reference resolved.
 
+    repeats: how alerts that go on firing are told again, by urgency.
     reference: addresses elsewhere on the internet; when none of them answers, it is us who are cut off.
     dead_man: the address pinged while we work (a Secret, since whoever knows it can stay our alarm), or None.
     missing: the `${NAME}`s of these two that are not set, by "reference" and "dead_man".
@@ -335,7 +383,16 @@ class Guide:
     text: Mapping[str, str]  # file name -> its text, for showing a rule where it stands; `${NAME}`s unexpanded
     runbooks: Mapping[str, Runbook] = field(default_factory=dict)
     telling: Telling = field(default_factory=Telling)
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    repeats: Mapping[Urgency, Repeat] = field(default_factory=lambda: REPEATS)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     truths: Mapping[str, Truth] = field(default_factory=dict)
+
+    def repeat(self, alert: Alert, urgency: Urgency) -> Repeat:
+        """Return how an alert is told again while it fires at `urgency`: its own way, else the urgency's."""
+        usual = self.repeats[urgency]
+        return Repeat(
+            usual.every if alert.every is None else alert.every, usual.then if alert.then is None else alert.then
+        )

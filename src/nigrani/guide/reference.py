@@ -14,6 +14,7 @@ from .examples import WORDS
 from .fields import KINDS, Field, Shape, fields_of, shape
 from .levels import WAYS
 from .loader import VERSION, Vocabulary
+from .repeat import RepeatShape
 from .shapes import SECTIONS, DeadManShape, ProbeShape, TellingShape, TopShape
 
 _INTRODUCTION = f"""# The guide's format
@@ -65,6 +66,7 @@ def _lines(vocabulary: Vocabulary) -> Iterator[str]:
     yield _EXAMPLES
     yield from _class("The top, once, in guide.yaml", TopShape, "##")
     yield from _class("`dead_man`", DeadManShape, "##")
+    yield from _class("`repeat`", RepeatShape, "##")
     yield "## `reference`\n"
     yield "Addresses elsewhere on the internet. When none of them answers, it is us who are cut off.\n"
     yield from _class("`telling`", TellingShape, "##")

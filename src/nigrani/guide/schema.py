@@ -11,6 +11,7 @@ from typing import Any
 
 from .fields import Field, Url, fields_of, shape
 from .loader import VERSION, Vocabulary
+from .repeat import RepeatShape
 from .shapes import (
     NAME,
     SECTIONS,
@@ -57,6 +58,7 @@ def schema(vocabulary: Vocabulary) -> Schema:
             "dead_man": of(DeadManShape),
             "reference": of(tuple[Url, ...]),
             "telling": of(TellingShape),
+            "repeat": of(RepeatShape),
             **{key: _section(key, vocabulary) for key in SECTIONS},
         },
     }

@@ -18,7 +18,9 @@ from .fields import Period, Places, Raw, Ref, Text
 from .fields import says as _says
 from .model import Combine, Unit, Urgency, Where
 from .reader import Scalar
+from .repeat import pace_problems
 from .thresholds import ClearShape, LevelsShape
+from .windows import WindowShape
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -235,6 +237,16 @@ class AlertShape:
     examples: tuple[ExampleShape, ...] = field(
         default=(), metadata=_says("What it says to which readings. A critical alert has one that fires.")
     )
+    repeat: tuple[Period, ...] | None = field(
+        default=None, metadata=_says("Its own pace of telling again; its urgency's when left out.", ["15m", "1h"])
+    )
+    then: tuple[Annotated[str, Ref("person")], ...] | None = field(
+        default=None, metadata=_says("Its own people who are told next; `[]`: nobody but the owner.", ["cto"])
+    )
+
+    def check(self) -> Iterator[str]:
+        """Yield what makes no sense in its pace."""
+        yield from pace_problems(self.repeat, self.then)
 
 
 @dataclass(frozen=True)
@@ -398,6 +410,7 @@ SECTIONS: Mapping[str, Section] = {
     "kpis": Section("kpi", KpiShape, "Promises."),
     "checks": Section("check", CheckShape, "Lines of the checklists."),
     "runbooks": Section("runbook", RunbookShape, "What to do, step by step."),
+    "windows": Section("window", WindowShape, "Times of maintenance."),
     "tables": Section("table", TableShape, "Tables of watched databases, by names of our own."),
     "findings": Section("finding", FindingShape, "What may stand in the guide's way."),
     "truths": Section("truth", TruthShape, "Where rows are truly answered from."),
