@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "nigrani.outbox",
     "nigrani.measures",
     "nigrani.alerts",
+    "nigrani.versions",
     "nigrani.console",
 ]
 MIDDLEWARE = [

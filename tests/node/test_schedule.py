@@ -36,16 +36,17 @@ def own(tmp_path: Path) -> Iterator[Home]:
 
 @pytest.mark.django_db
 def test_a_secret_that_others_may_read_is_taken_once_that_is_mended(own: Home, caplog: Any) -> None:
-    secrets = schedule.Secrets(own)
+    keeping, secrets = schedule.keeper(own, syncs=True)
+    keeping.begin(now=NOW)
     path = own.vault.put("ERP_URL", Secret("https://erp.example"))
     path.chmod(0o644)
     with caplog.at_level(logging.WARNING):
-        assert [secrets.turn(), secrets.turn()] == [0, 0]
+        assert [secrets.rotate(), secrets.rotate()] == [0, 0]
     assert [getattr(record, "action", "") for record in caplog.records] == ["secret.waiting"]
     assert "can be read by other users" in caplog.text
     assert not current.get().sources["website"].is_set_up
     path.chmod(0o600)
-    assert [secrets.turn(), secrets.turn()] == [1, 0]
+    assert [secrets.rotate(), secrets.rotate()] == [1, 0]
     assert current.get().sources["website"].is_set_up
 
 

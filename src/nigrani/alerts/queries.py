@@ -110,6 +110,14 @@ class RuleView:
     where: Where
 
 
+@dataclass(frozen=True)
+class Loud:
+    """An alert that fires or recovers. level: the urgency of its present level."""
+
+    labels: Mapping[str, str]
+    level: str
+
+
 def alerts(guide: Guide, *, rule: str | None = None, open_only: bool = False) -> list[AlertView]:
     """Return the alerts of rules in the guide, worst first: by state, then urgency, then the newest. One query."""
     rows = Alert.objects.select_related("rule").filter(rule__gone_at__isnull=True)
@@ -185,6 +193,15 @@ def rules(guide: Guide) -> list[RuleView]:
 def rule(guide: Guide, name: str) -> RuleView | None:
     """Return one rule of the guide, or None."""
     return next((each for each in rules(guide) if each.name == name), None)
+
+
+def loud() -> dict[str, tuple[Loud, ...]]:
+    """Return the alerts that fire or recover, by rule, of live rules and those in shadow. One query."""
+    found: dict[str, tuple[Loud, ...]] = {}
+    rows = Alert.objects.filter(state__in=("firing", "recovering"), rule__gone_at__isnull=True)
+    for name, labels, urgency in rows.order_by("id").values_list("rule__name", "labels", "level"):
+        found[name] = (*found.get(name, ()), Loud(labels, urgency))
+    return found
 
 
 def firing_count() -> int:

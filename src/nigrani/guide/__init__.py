@@ -13,7 +13,7 @@ from pathlib import Path
 from nigrani.lib.errors import NigraniError
 
 from .advice import warnings
-from .loader import VERSION, Vocabulary, load
+from .loader import VERSION, Text, Vocabulary, load, load_text, text
 from .model import (
     Alert,
     Clear,
@@ -43,8 +43,8 @@ from .model import (
 
 __all__ = [
     "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Finding", "Guide", "Measure", "Person",
-    "Probe", "Promise", "Receiver", "Repeat", "Row", "Runbook", "Source", "Table", "Telling", "Truth", "Unit",
-    "Urgency", "Vocabulary", "Where", "Window", "load", "shipped", "warnings",
+    "Probe", "Promise", "Receiver", "Repeat", "Row", "Runbook", "Source", "Table", "Telling", "Text", "Truth", "Unit",
+    "Urgency", "Vocabulary", "Where", "Window", "load", "load_text", "shipped", "text", "warnings",
 ]  # fmt: skip
 
 

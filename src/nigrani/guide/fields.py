@@ -231,7 +231,6 @@ class Field:
     example: Any
 
 
-
 @cache
 def fields_of(cls: type) -> Mapping[str, Field]:
     """Return the keys a class is written with; fields that are filled in are left out."""

@@ -60,6 +60,9 @@ def _text(path: Path, folder: Path, problems: Problems) -> str | None:
     except OSError as error:
         problems.add(_top(path), f"The file can't be read: {error.strerror}")
         return None
+    except RuntimeError:  # pathlib's word for it
+        problems.add(_top(path), "This is a link that leads to itself: copy the file here")
+        return None
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -78,6 +81,9 @@ def rows(text: str, problems: Problems) -> Mapping[str, Row]:
         return found
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
+            continue
+        if "\0" in line:
+            problems.add(Where(ROWS, number, line.index("\0") + 1), "This character is not allowed (a NUL)")
             continue
         parts = [part.strip() for part in line.split("\t")]
         if len(parts) != len(_HEADER) or not all(parts):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, available_timezones
@@ -63,10 +63,41 @@ class Vocabulary:
     questions: Mapping[str, type[Any]] = field(default_factory=dict)
 
 
-def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
-    """Read the guide in `folder`. Raises GuideError with every mistake, each as `file:line:column: sentence.`"""
+@dataclass(frozen=True)
+class Text:
+    """A guide as it is written: the text of every file by name, `${NAME}`s unexpanded, and what could not be read.
+
+    digest: the same for the same files; a text that could not be read whole never has the digest of one that could.
+    """
+
+    folder: str
+    files: Mapping[str, str]
+    digest: str
+    problems: Problems
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str], *, folder: str) -> Text:
+        """Return the text of files that were kept elsewhere."""
+        return cls(folder, texts, _digest(texts), Problems())
+
+
+def text(folder: Path) -> Text:
+    """Read the files in `folder`, unjudged. Raises nothing: what can't be read is a problem of the text."""
     problems = Problems()
     texts = files.read(folder, problems)
+    lines = problems.lines()
+    return Text(str(folder), texts, _digest({**texts, "/": "\n".join(lines)} if lines else texts), problems)
+
+
+def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
+    """Read the guide in `folder`. Raises GuideError with every mistake, each as `file:line:column: sentence.`"""
+    return load_text(text(folder), vocabulary=vocabulary, vault=vault)
+
+
+def load_text(written: Text, *, vocabulary: Vocabulary, vault: Vault, version: int = 0) -> Guide:
+    """Make the guide of a text; `version` is the number under which it is kept, 0 if it is not. Raises as load does."""
+    texts = written.files
+    problems = Problems(list(written.problems.found), written.problems.is_partial)
     rows = files.rows(texts[files.ROWS], problems) if files.ROWS in texts else {}
     settings, nodes = _sections(texts, problems)
     draft = Draft(rows=rows, nodes=nodes)
@@ -80,7 +111,8 @@ def load(folder: Path, *, vocabulary: Vocabulary, vault: Vault) -> Guide:
     judge_findings(draft, problems)
     if problems.found:
         raise GuideError(problems.lines())
-    return make.guide(draft, folder=str(folder), digest=_digest(texts), text=texts)
+    made = make.guide(draft, folder=written.folder, digest=written.digest, text=texts)
+    return replace(made, version=version) if version else made
 
 
 def _digest(texts: Mapping[str, str]) -> str:

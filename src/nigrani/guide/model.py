@@ -364,6 +364,7 @@ class Guide:
     reference: addresses elsewhere on the internet; when none of them answers, it is us who are cut off.
     dead_man: the address pinged while we work (a Secret, since whoever knows it can stay our alarm), or None.
     missing: the `${NAME}`s of these two that are not set, by "reference" and "dead_man".
+    version: the number under which this text is kept, 0 for one that was only read from a folder.
     """
 
     name: str
@@ -389,6 +390,7 @@ class Guide:
     tables: Mapping[str, Table] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     truths: Mapping[str, Truth] = field(default_factory=dict)
+    version: int = 0
 
     def repeat(self, alert: Alert, urgency: Urgency) -> Repeat:
         """Return how an alert is told again while it fires at `urgency`: its own way, else the urgency's."""

@@ -59,6 +59,4 @@ def pace_problems(every: tuple[timedelta, ...] | None, then: tuple[str, ...] | N
 def made(shape: RepeatShape | None) -> Mapping[Urgency, Repeat]:
     """Return how alerts of each urgency are told again: as written, else as usual."""
     paces = {urgency: getattr(shape, urgency, None) for urgency in REPEATS}
-    return {
-        urgency: Repeat(pace.every, pace.then) if pace else REPEATS[urgency] for urgency, pace in paces.items()
-    }
+    return {urgency: Repeat(pace.every, pace.then) if pace else REPEATS[urgency] for urgency, pace in paces.items()}

@@ -38,6 +38,11 @@ def standings(guide: Guide, *, now: datetime) -> dict[str, Standing]:
     }
 
 
+def darkness(guide: Guide, measure: Measure, *, now: datetime) -> str:
+    """Return which of a measure's sources does not answer and for how long; "" while all do."""
+    return _darkness([guide.sources[name] for name in measure.needs if name in guide.sources], sources.ages(guide, now))
+
+
 def _standing(
     guide: Guide, measure: Measure, ages: Mapping[str, float | None], mark: Watermark | None, now: datetime
 ) -> Standing:

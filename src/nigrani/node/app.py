@@ -90,19 +90,19 @@ def _loops(home: Home, role: Role) -> Iterator[None]:
     from django.db import close_old_connections
 
     from nigrani import schedule
-    from nigrani.guide import current
+    from nigrani.lib import clock
     from nigrani.lib.loops import Runner
     from nigrani.outbox import actions as outbox
     from nigrani.sources import actions as sources
 
-    guide = schedule.load_guide(home)
-    if role == "web":
-        current.set(guide)
-        yield
-        return
-    schedule.take(guide)
+    kept = schedule.keeper(home, syncs=role != "web")
+    kept[0].begin(now=clock.now())
     # The loops ask the runner that runs them how late each is, hence the lambdas.
-    turns = schedule.loops(home, late=lambda: runner.late(), lags=lambda: runner.lags())
+    turns = (
+        [schedule.guide_loop(kept[0])]
+        if role == "web"
+        else schedule.loops(home, kept, late=lambda: runner.late(), lags=lambda: runner.lags())
+    )
     runner = Runner(turns, after_turn=close_old_connections)
     runner.start()
     log.info("The loops run.", extra={"action": "app.started", "role": role})
