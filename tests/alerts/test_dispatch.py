@@ -7,13 +7,14 @@ import logging
 
 import pytest
 from tests.alerts.telling import MAIL, SLACK, change, fires, made, tell
-from tests.measures.making import HERE, MINUTE, T0, guide
+from tests.measures.making import HERE, MINUTE, T0, alert, guide, share
 
 from nigrani.access import ledger
 from nigrani.access.models import LedgerLine
 from nigrani.alerts import actions, queries
 from nigrani.alerts.models import Alert, Fate, Rule, Transition
-from nigrani.guide import Receiver
+from nigrani.guide import Condition, Receiver
+from nigrani.guide.model import AlertLevel
 from nigrani.lib.errors import NigraniError
 from nigrani.outbox.models import Attempt, Message
 
@@ -224,3 +225,34 @@ def test_alerts_come_worst_first() -> None:
     assert [view.state for view in queries.alerts(of)] == ["firing", "recovering", "pending", "unknown", "ok"]
     assert len(queries.alerts(of, open_only=True)) == 3
     assert queries.firing_count() == 2
+
+
+def test_a_rise_is_told_by_its_level_and_a_fall_says_that_it_is_not_over() -> None:
+    rule = alert(
+        urgency="high", runbook="down", when=Condition("share", MINUTE, below=0.95),
+        higher=(AlertLevel("critical", below=0.5),),
+    )  # fmt: skip
+    of = guide(measures=[share()], alerts=[rule])
+    for number, (old, new, before, level) in enumerate(
+        [
+            ("ok", "firing", "", "high"),
+            ("firing", "firing", "high", "critical"),
+            ("recovering", "firing", "critical", "critical"),
+            ("firing", "firing", "critical", "high"),
+            ("firing", "ok", "high", ""),
+        ]
+    ):
+        Transition.objects.filter(pk=change(old, new, after=number * MINUTE).pk).update(level=level, old_level=before)
+        tell(of, number * MINUTE)
+    notices = [each.notice for each in Message.objects.order_by("id")]
+    assert [(each["kind"], each["title"], each["urgency"]) for each in notices] == [
+        ("firing", "[high] System Down — login", "high"),
+        ("firing", "[critical] System Down — login", "critical"),
+        ("firing", "[high] System Down — login", "high"),
+        ("resolved", "System Down — login", "high"),
+    ]
+    assert "It is critical now; it was high before." in notices[1]["lines"]
+    assert "It is high now, no longer critical. It is not over." in notices[2]["lines"]
+    assert dict(notices[1]["facts"])["Level"] == "below 50 % over 1 min"
+    assert "It fired from 15:30:00 IST on 1 Mar 2026 for 4 min." in notices[3]["lines"]
+    assert Fate.objects.get(fate="not_sent").because.startswith("It never stopped firing for Mail to the lead")

@@ -14,6 +14,7 @@ from tests.measures.making import MINUTE, T0, alert, answered, failed, guide, pr
 from nigrani.alerts import actions, queries
 from nigrani.alerts.models import Alert, Fate, Rule, Transition
 from nigrani.guide import Clear, Condition, Guide
+from nigrani.guide.model import AlertLevel
 from nigrani.lib.errors import Unreachable
 from nigrani.measures import readings
 from nigrani.measures.models import Verdict
@@ -154,6 +155,51 @@ def test_holds_are_kept_in_the_database_alone() -> None:
     changes = list(Transition.objects.order_by("id").values_list("new", "at"))
     offsets = [(new, (at - T0).total_seconds()) for new, at in changes]
     assert offsets == [("pending", 0), ("firing", 60), ("recovering", 240 - 60), ("ok", 240)]
+
+
+def test_levels_rise_and_fall_in_one_alert() -> None:
+    rising = alert(
+        "many", urgency="high", when=Condition("failed", MINUTE, above=1), clear=Clear(below=1),
+        higher=(AlertLevel("critical", above=4, hold=10 * SECOND, clear=Clear(below=3, hold=MINUTE)),),
+    )  # fmt: skip
+    of = guide(measures=[failed()], alerts=[rising])
+    put(*(probe(T0, "fail") for _ in range(6)))
+    for second in (0, 5, 10, 20):
+        turn(of, T0 + second * SECOND)
+    row = Alert.objects.get()
+    assert (row.state, row.level, row.higher["critical"][0]) == ("firing", "critical", "firing")
+    assert row.says == "6 over 1 min is above 4"
+    put(*(probe(T0 + 3 * MINUTE, "fail") for _ in range(2)))
+    for second in (180, 200, 240):
+        turn(of, T0 + second * SECOND)
+    turn(of, T0 + 10 * MINUTE)
+    changes = [
+        (each.old, each.new, each.old_level, each.level, (each.at - T0).total_seconds(), each.awaits)
+        for each in Transition.objects.order_by("id")
+    ]
+    assert changes == [
+        ("unknown", "firing", "", "high", 0, True),
+        ("firing", "firing", "high", "critical", 10, True),
+        ("firing", "firing", "critical", "high", 240, True),
+        ("firing", "ok", "high", "", 600, True),
+    ]
+    assert Transition.objects.order_by("id")[1].because == "6 over 1 min is above 4, for 10 s."
+    assert Transition.objects.order_by("id")[2].because == "2 over 1 min is not above 4, for 1 min."
+    assert (Alert.objects.get().level, Alert.objects.get().higher) == ("", {})
+
+
+def test_a_level_that_the_guide_gets_later_begins_where_the_alert_stands() -> None:
+    put(*(probe(T0, "fail") for _ in range(6)))
+    when = Condition("failed", MINUTE, above=1)
+    turn(guide(measures=[failed()], alerts=[alert("many", urgency="high", when=when)]), T0)
+    assert Alert.objects.get().level == "high"
+    more = alert("many", urgency="high", when=when, higher=(AlertLevel("critical", above=4, hold=MINUTE),))
+    turn(guide(measures=[failed()], alerts=[more]), T0 + SECOND)
+    row = Alert.objects.get()
+    assert (row.state, row.level, row.higher["critical"][0]) == ("firing", "high", "pending")
+    turn(guide(measures=[failed()], alerts=[alert("many", when=when)]), T0 + 2 * SECOND)
+    row = Alert.objects.get()
+    assert (row.level, row.higher, Transition.objects.count()) == ("critical", {}, 1), "a text is no change of state"
 
 
 def test_a_pass_that_changes_nothing_writes_only_when_it_ran() -> None:

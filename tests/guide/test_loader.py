@@ -44,6 +44,23 @@ def test_a_guide_is_read_as_it_says(tmp_path: Path) -> None:
     assert guide.rows["A01"].text == "System Down"
 
 
+def test_levels_are_read_the_mildest_first(tmp_path: Path) -> None:
+    files = books.changed(
+        "    urgency: high\n    when: {measure: first_byte, over: 5m, above: 2s}\n",
+        "    when: {measure: first_byte, over: 5m, min_n: 4}\n"
+        "    levels:\n      high: {above: 5s, clear: {below: 4s}}\n"
+        "      medium: {above: 2s, hold: 5m, clear: {below: 1500ms, hold: 10m}}\n"
+        '    examples: {readings: "1s 6s 3s", expect: "pending at 1m, high at 2m"}\n',
+    )
+    slow = books.loaded(tmp_path, files).alerts["site-slow"]
+    mild, worse = slow.levels
+    assert (slow.urgency, slow.when.above, slow.when.min_n, slow.hold, slow.clear.below) == (
+        "medium", 2000, 4, timedelta(minutes=5), 1500,
+    )  # fmt: skip
+    assert (mild.urgency, mild.above, mild.clear.hold) == ("medium", 2000, timedelta(minutes=10))
+    assert (worse.urgency, worse.above, worse.hold, worse.clear.below) == ("high", 5000, timedelta(), 4000)
+
+
 def test_scalars_stay_text_until_their_field_reads_them(tmp_path: Path) -> None:
     probes = books.loaded(tmp_path).sources["website"].probes
     assert probes["login"].config.expect == Expect(status=(200, 204), body="9:00")

@@ -27,6 +27,15 @@ class Mistake:
     told: tuple[tuple[str, str], ...]
 
 
+SLOW = "    urgency: high\n    when: {measure: first_byte, over: 5m, above: 2s}\n"
+
+
+def levels(written: str, *, when: str = "", more: str = "") -> str:
+    """Return the lines of an alert with levels, in place of SLOW."""
+    lines = [f"when: {{measure: first_byte, over: 5m{when}}}", f"levels: {written}", *([more] if more else [])]
+    return "".join(f"    {line}\n" for line in lines)
+
+
 # fmt: off
 MISTAKES = [
     Mistake("unknown key", "title: The site is down", "titel: The site is down", (
@@ -183,6 +192,44 @@ MISTAKES = [
     )),
     Mistake("its own cause", "action: Find out why.", "action: Find out why.\n    effect_of: site-slow", (
         ("site-slow\nkpis", "'effect_of' of the alert 'site-slow' leads back to itself: site-slow → site-slow."),
+    )),
+    Mistake("no urgency and no levels", "    urgency: high\n", "", (
+        ("title: The site is slow", "The alert 'site-slow' lacks 'urgency'."),
+    )),
+    Mistake("an unknown level", SLOW, levels("{high: {above: 2s}, critcal: {above: 9s}}"), (
+        ("critcal", "'levels' of the alert 'site-slow' has no key 'critcal' (nearest: critical)."),
+    )),
+    Mistake("levels that are none", SLOW, levels("{}"), (
+        ("{}", "'levels' of the alert 'site-slow': none stands there; write one or more of medium, high and critical."),
+    )),
+    Mistake("a level beside levels", SLOW, levels("{high: {above: 2s}}", when=", above: 1s", more="hold: 1m"), (
+        ("1s}", "The alert 'site-slow' has levels: leave 'above' out of 'when'."),
+        ("1m\n    owner: dev-lead\n    action: Find", "The alert 'site-slow' has levels, and each has its own 'hold': leave it out here."),
+    )),
+    Mistake("levels in another unit", SLOW, levels("{high: {above: 5%}}"), (
+        ("5%}}", "'above' of the level 'high' of the alert 'site-slow' is held against 'first_byte' (unit: ms): write a duration such as 500ms, not '5%'."),
+    )),
+    Mistake("levels out of order", SLOW, levels("{medium: {above: 4s}, high: {above: 2s}}"), (
+        ("2s}}", "The level 'high' of the alert 'site-slow' is not farther above than 'medium'."),
+    )),
+    Mistake("levels on two sides", SLOW, levels("{medium: {above: 4s}, high: {below: 2s}}"), (
+        ("2s}}", "The level 'high' of the alert 'site-slow' is about values below it, and 'medium' above: write all levels with the same of the two."),
+    )),
+    Mistake("a level that clears after a milder one", SLOW,
+            levels("{medium: {above: 2s}, high: {above: 4s, clear: {below: 1s}}}"), (
+        ("1s}}}", "The level 'high' of the alert 'site-slow' is over later than 'medium': let it clear first."),
+    )),
+    Mistake("a level that clears on the wrong side", SLOW, levels("{high: {above: 4s, clear: {below: 5s}}}"), (
+        ("5s}}}", "'clear' of the level 'high' of the alert 'site-slow' lies on the wrong side of its level: write below, at most that level."),
+    )),
+    Mistake("a critical level without an example of it", SLOW,
+            levels("{high: {above: 4s}, critical: {above: 9s}}", more='examples: {readings: "5s*3", expect: firing}'), (
+        ("title: The site is slow", "The alert 'site-slow' is critical and has no example in which it fires at that level."),
+        ("title: The site is slow", "The alert 'site-slow' is critical and has no runbook: name one that says what to do."),
+    )),
+    Mistake("an example of a level that it has not", SLOW,
+            levels("{medium: {above: 4s}, high: {above: 9s}}", more='examples: {readings: "5s*3", expect: critical}'), (
+        ("critical}", "An example of the alert 'site-slow' expects critical, which is no level of it."),
     )),
 ]
 # fmt: on
