@@ -41,22 +41,30 @@ class Manifest:
 
 @dataclass(frozen=True)
 class ProbeJob:
-    """One question to ask now. `source_config` and `config` are the integration's own config objects."""
+    """One question to ask now. `source_config` and `config` are the integration's own config objects.
+
+    memory: what the last answer to this very question gave to be kept, as JSON; None at first.
+    """
 
     source: str
     probe: str
     source_config: Any
     config: Any
     timeout: timedelta
+    memory: Any = None
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """A value read along with a probe: connections in use, days a certificate is still valid."""
+    """A value read along with a probe: connections in use, days a certificate is still valid.
+
+    at: when it was so, where that is not the moment of the answer.
+    """
 
     name: str
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,12 @@ class Answer:
     credentials, an answer nobody understands) is a SourceError instead, since it says nothing about the system.
 
     failure: "" when ok, else a closed word: dns, connect, refused, tls, timeout, status, body, json, redirect, size,
-        reset, protocol, full (no free connection), starting.
+        reset, protocol, full (no free connection), starting; or `absent`: the system answered that it has nothing
+        to say to this question (an extension, a right or a declaration lacks: `detail` says which and what mends it).
     detail: one sentence for a person, without secrets or bodies.
     ms: durations by phase: dns, connect, tls, first_byte, total.
+    memory: what to hand to the next job of this question, as JSON; None leaves what is kept.
+    cost_ms: time that asking took the system itself, at most, by our clock; 0 where nothing is known of it.
     """
 
     ok: bool
@@ -77,6 +88,8 @@ class Answer:
     status: int = 0
     size_bytes: int = 0
     gauges: tuple[Gauge, ...] = ()
+    memory: Any = None
+    cost_ms: float = 0
 
 
 class ProbeFace(Protocol):

@@ -29,6 +29,8 @@ _SETTINGS = (
     b"SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),"
     b" set_config('IntervalStyle', 'postgres', true), set_config('statement_timeout', $1, true)"
 )
+_PATH = b", set_config('search_path', $2, true)"
+MAX_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Rows:
     is_complete: False when there were more rows than asked for; the rest was not read.
     ms: connect (until the server took the connection), login (until it let us in), first_byte (until the first row
         or the end), total. Each counts from the end of the one before, total from the beginning; dns when looked up.
+    greeted_by: the process id we were told when we logged in; behind a pooler it is not the server's own.
     """
 
     columns: tuple[str, ...]
@@ -46,6 +49,7 @@ class Rows:
     ms: Mapping[str, float] = field(default_factory=dict)
     server_version: int = 0
     is_superuser: bool = False
+    greeted_by: int = 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for row in self.rows:
@@ -59,19 +63,29 @@ def run(
     *,
     deadline: timedelta,
     max_rows: int,
+    max_bytes: int = MAX_BYTES,
     read_only: bool = True,
+    may_be_superuser: bool = True,
+    search_path: str = "",
 ) -> Rows:
     """Connect, run one statement in a transaction of its own, disconnect.
 
     sql: parameters are written $1, $2. A read-only run cannot write even if the role may.
     deadline: wall clock for everything; the server is told to stop the statement a little earlier.
+    max_bytes: of all values together; more is an error, and is not kept. One row is read whole.
+    may_be_superuser: False breaks off right after the login of a superuser, before anything is asked.
+    search_path: where unqualified names are looked up, as PostgreSQL writes it; "" leaves the role's own.
     Raises one of the four kinds of SourceError, caused by a PostgresError that keeps the phase, a closed word and
     the SQLSTATE. No message quotes the address or the password.
     """
     talk = _Talk(dsn, deadline)
     try:
         talk.connect()
-        return talk.ask(sql, params, max_rows=max_rows, read_only=read_only)
+        if talk.is_superuser and not may_be_superuser:
+            raise PostgresError("superuser", "login", "The role is a superuser, which may do anything.")
+        return talk.ask(
+            sql, params, max_rows=max_rows, max_bytes=max_bytes, read_only=read_only, search_path=search_path
+        )
     except PostgresError as error:
         error.ms = talk.ms
         raise postgres_errors.kind(error, uncertain=talk.sent and not read_only) from error
@@ -112,7 +126,14 @@ class _Talk:
         code = postgres_errors.code_of(said, lambda: self._code_by_trace(conninfo))
         raise postgres_errors.at_login(said, code, phase=self._phase)
 
-    def ask(self, sql: str, params: Sequence[object], *, max_rows: int, read_only: bool) -> Rows:
+    @property
+    def is_superuser(self) -> bool:
+        """Whether the role that logged in is one."""
+        return self._open.parameter_status(b"is_superuser") == b"on"
+
+    def ask(
+        self, sql: str, params: Sequence[object], *, max_rows: int, max_bytes: int, read_only: bool, search_path: str
+    ) -> Rows:
         """Run the statement. All of its parts leave at once, so it costs one journey there and back."""
         conn = self._open
         self._phase = "query"
@@ -122,12 +143,15 @@ class _Talk:
             conn.nonblocking = 1
             conn.enter_pipeline_mode()
             conn.send_query_params(b"BEGIN READ ONLY" if read_only else b"BEGIN", None)
-            conn.send_query_params(_SETTINGS, [str(left_ms).encode()])
+            conn.send_query_params(
+                _SETTINGS + (_PATH if search_path else b""),
+                [str(left_ms).encode(), *([search_path.encode()] if search_path else [])],
+            )
             conn.send_query_params(sql.encode(), values, types, formats)
             conn.send_query_params(b"COMMIT", None)
             conn.pipeline_sync()
             self.sent = True
-            return self._results(max_rows)
+            return self._results(max_rows, max_bytes)
         except psycopg.Error as error:
             raise postgres_errors.from_text(_text(conn) or str(error), phase=self._phase) from None
 
@@ -198,12 +222,12 @@ class _Talk:
             self._open.untrace()
             return code() if said is not None else ""
 
-    def _results(self, max_rows: int) -> Rows:
+    def _results(self, max_rows: int, max_bytes: int) -> Rows:
         """Read the results in the order the parts were sent; only the third part's rows are wanted."""
         conn = self._open
         rows: list[tuple[Any, ...]] = []
         columns: tuple[str, ...] = ()
-        part, complete, transformer = 0, True, Transformer()
+        part, complete, transformer, size = 0, True, Transformer(), 0
         while part < 4:
             self._await_result()
             result = conn.get_result()
@@ -224,12 +248,16 @@ class _Talk:
             if result.ntuples and len(rows) >= max_rows:
                 complete = False
                 break
+            size += sum(
+                len(result.get_value(at, each) or b"") for at in range(result.ntuples) for each in range(result.nfields)
+            )
+            if size > max_bytes:
+                raise PostgresError("size", "query", f"The answer is larger than {max_bytes // 2**20} MiB.")
             if result.ntuples:
                 transformer.set_pgresult(result, set_loaders=not rows)
                 rows += transformer.load_rows(0, result.ntuples, tuple)
         self.ms["total"] = (clock.monotonic() - self._began) * 1000
-        is_superuser = conn.parameter_status(b"is_superuser") == b"on"
-        return Rows(columns, rows, complete, self.ms, conn.server_version, is_superuser)
+        return Rows(columns, rows, complete, self.ms, conn.server_version, self.is_superuser, conn.backend_pid)
 
     def _await_result(self) -> None:
         conn = self._open

@@ -21,7 +21,8 @@ class PostgresError(Exception):
     """What went wrong with a PostgreSQL, for the caller to decide by.
 
     word: dns, connect, refused, tls, timeout, reset, protocol, full, busy (our own role's limit), starting, denied
-        (credentials or rights), missing (no such database), setting (our address or statement), sql (any other).
+        (credentials or rights), missing (no such database), superuser (a role we were told not to use), setting (our
+        address or statement), size (too large an answer), sql (any other).
     phase: dns, connect, login or query. sqlstate: the server's five characters, or "". ms: the phases that ended.
     """
 
@@ -146,6 +147,8 @@ def kind(error: PostgresError, *, uncertain: bool = False) -> SourceError:
             return Throttled(error.text)
         case "denied":
             return Refused(error.text, "Check the role, its password and its grants.")
+        case "superuser":
+            return Refused(error.text, "Use a role that may only read.")
         case "setting":
             return Refused(error.text, "Check the address and the statement.")
         case _:

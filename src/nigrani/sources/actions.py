@@ -120,7 +120,8 @@ def _follow(row: Probe, probe: Question | None, *, now: datetime) -> None:
             Probe.objects.filter(pk=row.pk).update(gone_at=now, next_at=None)
     elif row.gone_at is not None:
         Probe.objects.filter(pk=row.pk).update(
-            gone_at=None, next_at=now, every=probe.every, state="new", suspect=False, since=now, leased_until=None
-        )
+            gone_at=None, next_at=now, every=probe.every, state="new", suspect=False, since=now, leased_until=None,
+            memory=None, cost_ms=0, pace=None,
+        )  # fmt: skip
     elif row.every != probe.every:
         Probe.objects.filter(pk=row.pk).update(every=probe.every)

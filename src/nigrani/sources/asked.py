@@ -26,7 +26,10 @@ class Asked:
     @property
     def job(self) -> ProbeJob:
         """The question as integrations are asked it."""
-        return ProbeJob(self.source.name, self.probe.name, self.source.config, self.probe.config, self.probe.timeout)
+        return ProbeJob(
+            self.source.name, self.probe.name, self.source.config, self.probe.config, self.probe.timeout,
+            self.row.memory,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ facts to the journal, then the rows. A worker that dies in between leaves the fa
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import threading
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 
 from nigrani import guide as guides
 from nigrani import integrations
@@ -25,9 +26,10 @@ from nigrani.lib.errors import SourceError, Throttled, Unreadable
 from nigrani.telemetry import journal
 from nigrani.telemetry.journal import Full
 
-from . import facts, rows, state
+from . import budget, facts, rows, state
 from .asked import Asked, Found
 from .gate import Gate
+from .models import Probe
 
 log = logging.getLogger(__name__)
 
@@ -130,12 +132,13 @@ class Asking:
 
     def _write(self, found: Sequence[Found]) -> None:
         """Facts first; if they can't be kept, the rows stay as they are, and are due again when their lease ends."""
-        outcomes = [outcome_of(each) for each in found]
+        close_old_connections()
+        stretch = _stretches(found)
+        outcomes = [outcome_of(each, stretch.get(each.asked.row.source_id, 1.0)) for each in found]
         journal.append("probes", [facts.probe(each.found, each.after) for each in outcomes])
         if gauges := [gauge for each in found for gauge in facts.gauges(each)]:
             journal.append("gauges", gauges)
         self._is_full = False
-        close_old_connections()
         rows.write([(each.found.asked.row.source_id, each.row) for each in outcomes])
         for each in outcomes:
             each.tell()
@@ -169,8 +172,34 @@ class Outcome:
             log.info("%s is seen again.", name, extra={"action": "source.returned", **extra})
 
 
-def outcome_of(found: Found) -> Outcome:
-    """Apply an answer to what was believed."""
+def _stretches(found: Sequence[Found]) -> dict[int, float]:
+    """Return by how much the optional questions of each source are stretched, where it has a budget."""
+    sources = {
+        each.asked.row.source_id: each.asked.source
+        for each in found
+        if getattr(each.asked.source.config, "budget", None) is not None
+    }
+    if not sources:
+        return {}
+    costs: dict[int, list[budget.Cost]] = {}
+    kept = Probe.objects.filter(source_id__in=sources, gone_at=None).values_list("source_id", "probe", "cost_ms")
+    try:
+        rows_of = list(kept)
+    except DatabaseError:
+        return {}  # what was answered goes to the journal all the same
+    for pk, name, cost_ms in rows_of:
+        question = sources[pk].probes.get(name)
+        if question is not None:
+            costs.setdefault(pk, []).append(budget.Cost(question.every, cost_ms, _is_optional(question)))
+    return {pk: budget.factor(each, sources[pk].config.budget) for pk, each in costs.items()}
+
+
+def _is_optional(question: guides.Probe) -> bool:
+    return bool(getattr(question.config, "is_optional", False))
+
+
+def outcome_of(found: Found, stretch: float = 1.0) -> Outcome:
+    """Apply an answer to what was believed. stretch: by how much the source's budget stretches optional questions."""
     row, answer = found.asked.row, found.answer
     seen = state.Seen(_belief(row.state), row.suspect, row.since)
     outcome, failure, detail = facts.sort(answer, cut_off=found.cut_off)
@@ -179,11 +208,16 @@ def outcome_of(found: Found) -> Outcome:
     assert row.leased_until is not None
     not_before = answer.retry_at if isinstance(answer, Throttled) else None
     every = found.asked.probe.every
-    if after.suspect and outcome != "blind":
+    pace = budget.pace(every, stretch) if _is_optional(found.asked.probe) else None
+    if after.suspect and outcome not in ("blind", "absent"):
         due = state.sooner(found.asked.at, every, now=found.at)
     else:
-        due = state.next_at(row.next_at, every, now=found.at, not_before=not_before)
+        due = state.next_at(row.next_at, pace or every, now=found.at, not_before=not_before)
     total = answer.ms.get("total") if isinstance(answer, Answer) else None
+    memory, cost_ms = None, row.cost_ms
+    if isinstance(answer, Answer):
+        memory = None if answer.memory is None else json.dumps(answer.memory)
+        cost_ms = budget.smoothed(row.cost_ms, answer.cost_ms) if answer.cost_ms else row.cost_ms
     written = rows.Written(
         row.pk,
         row.leased_until,
@@ -196,6 +230,9 @@ def outcome_of(found: Found) -> Outcome:
         failure,
         detail,
         total,
+        memory,
+        cost_ms,
+        pace,
     )
     return Outcome(found, after, written)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from nigrani.integrations import Answer
+from nigrani.integrations import Answer, Gauge
 from nigrani.lib.errors import Refused, SourceError, Throttled, Unreachable
 
 from .asked import Found
 from .state import Next, Outcome
 
 _KINDS = ((Throttled, "throttled"), (Refused, "refused"), (Unreachable, "unreachable"))
-_LONGEST_DETAIL = 300
+COST = "ask.cost_ms"  # the gauge of what one question cost the system that answered it
+_LONGEST_DETAIL = 500
+_LONGEST_LABEL = 200
 _PHASES = ("dns", "connect", "tls", "first_byte", "total")
 
 
@@ -23,7 +25,8 @@ def sort(answer: Answer | SourceError, *, cut_off: bool) -> tuple[Outcome, str, 
     if cut_off:
         said = f"We are cut off: no reference address answers either. {answer.detail}"
         return "blind", "cut_off", said[:_LONGEST_DETAIL]
-    return ("ok" if answer.ok else "fail"), answer.failure, answer.detail[:_LONGEST_DETAIL]
+    outcome: Outcome = "ok" if answer.ok else "absent" if answer.failure == "absent" else "fail"
+    return outcome, answer.failure, answer.detail[:_LONGEST_DETAIL]
 
 
 def probe(found: Found, after: Next) -> Mapping[str, object]:
@@ -50,13 +53,22 @@ def probe(found: Found, after: Next) -> Mapping[str, object]:
 
 
 def gauges(found: Found) -> Iterator[Mapping[str, object]]:
-    """Yield the facts of the values read along with an answer."""
-    if isinstance(found.answer, Answer):
-        for each in found.answer.gauges:
-            yield {
-                "at": found.at,
-                "source": found.asked.source.name,
-                "name": each.name,
-                "labels": dict(each.labels),
-                "value": each.value,
-            }
+    """Yield the facts of the values read along with an answer, and of what asking cost the system."""
+    if not isinstance(found.answer, Answer):
+        return
+    cost = found.answer.cost_ms
+    for each in (*found.answer.gauges, *([Gauge(COST, cost, {"probe": found.asked.probe.name})] if cost else [])):
+        labels = {name: clean(value) for name, value in each.labels.items()}
+        yield {
+            "at": each.at or found.at,
+            "id": ",".join(f"{name}={value}" for name, value in sorted(labels.items())),
+            "source": found.asked.source.name,
+            "name": each.name,
+            "labels": labels,
+            "value": each.value,
+        }
+
+
+def clean(value: str) -> str:
+    """Return a label's value without control characters and of bounded length; it may come from anywhere."""
+    return "".join(sign if sign.isprintable() else "�" for sign in value)[:_LONGEST_LABEL]

@@ -32,9 +32,12 @@ class Probe(DueRow):
     """One question and what is believed of its answer.
 
     state: what is believed. suspect: the last usable answer contradicts it. since: when it was believed first.
-    last_outcome: ok (as it should be), fail (the system's fault), blind (we could not see). last_failure: the
-    closed word of a failure; when blind, the kind of error: unreachable, refused, throttled, unreadable, cut_off.
-    blind_since: when we last began not to see; None while we see. last_ms: what the whole answer took.
+    last_outcome: ok (as it should be), fail (the system's fault), blind (we could not see), absent (it has nothing to
+    say to this question). last_failure: the closed word of a failure; when blind, the kind of error: unreachable,
+    refused, throttled, unreadable, cut_off. blind_since: when we last began not to see; None while we see.
+    last_ms: what the whole answer took. memory: what the integration keeps from one answer to the next.
+    cost_ms: what an answer costs the system, smoothed. pace: how often it is really asked while the source's budget
+    is spent; None while that is `every`.
     """
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
@@ -51,6 +54,9 @@ class Probe(DueRow):
     last_detail = models.TextField(default="")
     last_ms = models.FloatField(null=True)
     blind_since = models.DateTimeField(null=True)
+    memory = models.JSONField(null=True)
+    cost_ms = models.FloatField(default=0)
+    pace = models.DurationField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["source", "probe"], name="probe_once_a_source"),)

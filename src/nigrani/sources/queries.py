@@ -35,6 +35,13 @@ class ProbeView:
     last_detail: str
     last_ms: float | None
     blind_since: datetime | None
+    cost_ms: float
+    pace: timedelta | None
+
+    @property
+    def share(self) -> float:
+        """The part of one core that answering it keeps busy, at most."""
+        return self.cost_ms / 1000 / (self.pace or self.every).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -108,9 +115,10 @@ def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str,
     silent = silences(guide, now)
     spans = {name: [(seconds, guide.sources[name].stale_after)] for name, seconds in silent.items()}
     blind = Probe.objects.filter(source__name__in=spans, gone_at=None, last_outcome="blind", blind_since__isnull=False)
-    for name, every, since in blind.values_list("source__name", "every", "blind_since"):
+    for name, every, pace, since in blind.values_list("source__name", "every", "pace", "blind_since"):
         assert since is not None  # filtered so
-        spans[name].append(((now - since).total_seconds(), max(guide.sources[name].stale_after, 2 * every)))
+        borne = max(guide.sources[name].stale_after, 2 * (pace or every))
+        spans[name].append(((now - since).total_seconds(), borne))
     found = {}
     for name, each in spans.items():
         ratios = [(seconds / borne.total_seconds(), borne < asking_for) for seconds, borne in each]
@@ -175,6 +183,8 @@ def _probe(row: Probe) -> ProbeView:
         last_detail=row.last_detail,
         last_ms=row.last_ms,
         blind_since=row.blind_since,
+        cost_ms=row.cost_ms,
+        pace=row.pace,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
@@ -16,10 +16,13 @@ UPDATE sources_probe AS p
        last_at = new.last_at, last_outcome = new.last_outcome, last_failure = new.last_failure,
        last_detail = new.last_detail, last_ms = new.last_ms,
        last_ok_at = CASE WHEN new.last_outcome = 'ok' THEN new.last_at ELSE p.last_ok_at END,
-       blind_since = CASE WHEN new.last_outcome = 'blind' THEN coalesce(p.blind_since, new.last_at) END
+       blind_since = CASE WHEN new.last_outcome = 'blind' THEN coalesce(p.blind_since, new.last_at) END,
+       memory = coalesce(new.memory::jsonb, p.memory), cost_ms = new.cost_ms, pace = new.pace
   FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::boolean[], %s::timestamptz[],
-              %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::float8[])
-       AS new (id, lease, next_at, state, suspect, since, last_at, last_outcome, last_failure, last_detail, last_ms)
+              %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::text[], %s::float8[],
+              %s::interval[])
+       AS new (id, lease, next_at, state, suspect, since, last_at, last_outcome, last_failure, last_detail, last_ms,
+               memory, cost_ms, pace)
  WHERE p.id = new.id AND p.leased_until = new.lease
 """
 # Answers may be written out of order by two workers, so the later moment wins.
@@ -34,13 +37,14 @@ UPDATE sources_source AS s
 # Due later than one interval from now: planned by a clock set back since, or by an earlier guide's longer interval.
 _PULL = """
 UPDATE sources_probe SET next_at = %(now)s
- WHERE next_at > %(now)s + CASE WHEN last_failure = 'throttled' THEN interval '1 hour' ELSE every END
+ WHERE next_at > %(now)s + CASE WHEN last_failure = 'throttled' THEN interval '1 hour'
+                                  ELSE greatest(every, pace) END
 """
 
 
 @dataclass(frozen=True)
 class Written:
-    """One probe's new row. `lease` is the lease it was claimed under."""
+    """One probe's new row. `lease` is the lease it was claimed under. memory: JSON, or None to leave what is kept."""
 
     id: int
     lease: datetime
@@ -53,6 +57,9 @@ class Written:
     last_failure: str
     last_detail: str
     last_ms: float | None
+    memory: str | None = None
+    cost_ms: float = 0
+    pace: timedelta | None = None
 
 
 def write(rows: Sequence[tuple[int, Written]]) -> int:

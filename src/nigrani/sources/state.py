@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Belief = Literal["new", "up", "down"]
-Outcome = Literal["ok", "fail", "blind"]
+Outcome = Literal["ok", "fail", "blind", "absent"]
 BELIEFS: tuple[Belief, ...] = ("new", "up", "down")
-OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "blind")
+OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "blind", "absent")
 
 # Failures that a cable pulled out on our own side would cause as well.
 NETWORK = frozenset({"dns", "connect", "refused", "timeout", "reset"})
@@ -42,8 +42,11 @@ class Next:
 
 
 def step(seen: Seen, outcome: Outcome, *, now: datetime) -> Next:
-    """Return what is believed after one answer. Being blind leaves the belief as it was, and unknown."""
-    if outcome == "blind":
+    """Return what is believed after one answer.
+
+    Being blind leaves the belief as it was, and unknown; so does a system that has nothing to say to the question.
+    """
+    if outcome in ("blind", "absent"):
         return Next(seen.state, seen.suspect, seen.since, up=None)
     says: Belief = "up" if outcome == "ok" else "down"
     if says == seen.state:

@@ -1,4 +1,4 @@
-"""Ask databases whether they answer and how full they are, side by side, each within its timeout."""
+"""Ask databases side by side, each question within its timeout, and tell answers from being blind."""
 
 from __future__ import annotations
 
@@ -7,36 +7,27 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
 from nigrani.integrations import Answer, Gauge, ProbeJob
-from nigrani.lib import postgres
-from nigrani.lib.errors import Refused, SourceError, Unreadable
+from nigrani.lib import clock, postgres
+from nigrani.lib.errors import Refused, SourceError, Throttled, Unreadable
 from nigrani.lib.postgres_errors import PostgresError, told
 
+from . import hosting
+from .asks import ASKS, statements
+from .asks.shape import Ask, Told
 from .config import ProbeConfig, SourceConfig
 
 log = logging.getLogger(__name__)
 
+_gates: dict[str, threading.Lock] = {}
+_gates_lock = threading.Lock()
+
 _SIDE_BY_SIDE = 32  # databases asked at once; each waits in a thread, for no longer than its timeout
-
-# One row read from a table, so that storage answers too, not only the process.
-_RESPONSIVE = "SELECT datname FROM pg_catalog.pg_database WHERE datname = current_database()"
-
-# Client backends other than our own, by what they do, and how many an ordinary role could have.
-_CONNECTIONS = """
-SELECT current_setting('max_connections')::int
-       - current_setting('superuser_reserved_connections')::int
-       - coalesce(current_setting('reserved_connections', true), '0')::int AS capacity,
-       pg_has_role('pg_read_all_stats', 'USAGE') AS sees_all,
-       count(*)::int AS used,
-       count(*) FILTER (WHERE state = 'active')::int AS active,
-       count(*) FILTER (WHERE state = 'idle')::int AS idle,
-       count(*) FILTER (WHERE state LIKE 'idle in transaction%')::int AS idle_in_transaction,
-       count(*) FILTER (WHERE wait_event_type = 'Lock')::int AS waiting,
-       coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float8 AS oldest_s
-  FROM pg_catalog.pg_stat_activity
- WHERE pid <> pg_backend_pid() AND (backend_type = 'client backend' OR backend_type IS NULL)
-"""
+_TURN_S = 4.0  # how long an optional question waits for the one before it; less than a lease has to spare
 _ABOUT_THE_SYSTEM = ("dns", "connect", "refused", "tls", "timeout", "reset", "full", "starting")
 
 
@@ -69,30 +60,88 @@ def _tell(job: ProbeJob, answers: queue.SimpleQueue[tuple[ProbeJob, Answer | Sou
 def _ask(job: ProbeJob) -> Answer | SourceError:
     source: SourceConfig = job.source_config
     config: ProbeConfig = job.config
-    sql = _RESPONSIVE if config.ask == "responsive" else _CONNECTIONS
+    ask = ASKS[config.ask]
     try:
-        found = postgres.run(source.dsn, sql, deadline=job.timeout, max_rows=1)
+        with _turn(job, ask):
+            found = _run(job, ask, source, config)
     except SourceError as error:
-        return failure(error, ask=config.ask)
-    if found.is_superuser and not source.allow_superuser:
-        return Refused(
-            "The monitor's role is a superuser, which may do anything.",
-            "Create nigrani_monitor, or set allow_superuser: true.",
-        )
-    if config.ask == "responsive":
-        return Answer(ok=True, ms=durations(found.ms))
-    return _connections(next(iter(found)), durations(found.ms))
+        absent = ask.absences.get(told(error).sqlstate)
+        return _absent(absent, told(error).ms) if absent else failure(error, ask=config.ask)
+    row = next(iter(found), None)
+    if row is None:
+        return Unreadable("The database answered no row.", "Its statistics may be switched off: see track_activities.")
+    is_pooled = hosting.is_pooled(greeted_by=found.greeted_by, pid=row.get("pid"))
+    if is_pooled and ask.sees_sessions:
+        return _absent(hosting.pooled_absence(), found.ms)
+    reading = ask.read(Told(row, source, config, job.memory, is_pooled, found.server_version))
+    if reading.absent:
+        return _absent(reading.absent, found.ms)
+    return Answer(
+        ok=True,
+        detail=reading.detail,
+        ms=durations(found.ms),
+        gauges=reading.gauges,
+        memory=reading.memory,
+        cost_ms=cost(found.ms),
+    )
+
+
+@contextmanager
+def _turn(job: ProbeJob, ask: Ask) -> Iterator[None]:
+    """Let one optional question at a time ask a database: our role has few connections, and its server other work."""
+    if not ask.is_optional:
+        yield
+        return
+    with _gates_lock:
+        gate = _gates.setdefault(job.source, threading.Lock())
+    if not gate.acquire(timeout=_TURN_S):
+        raise Throttled("Our questions before this one took too long.") from PostgresError("busy", "connect", "")
+    try:
+        yield
+    finally:
+        gate.release()
+
+
+def _run(job: ProbeJob, ask: Ask, source: SourceConfig, config: ProbeConfig) -> postgres.Rows:
+    """Run the ask's statement. Statistics' view may lie in a schema of its own: then that is found out, and used."""
+    until = clock.monotonic() + job.timeout.total_seconds()
+
+    def run(sql: str, params: tuple[object, ...] = ()) -> postgres.Rows:
+        left = timedelta(seconds=max(0.05, until - clock.monotonic()))
+        return postgres.run(source.dsn, sql, params, deadline=left, max_rows=1, may_be_superuser=source.allow_superuser)
+
+    try:
+        return run(ask.sql, ask.params(config))
+    except SourceError as error:
+        if config.ask != "statements" or told(error).sqlstate not in ("42P01", "42883"):
+            raise
+        place = next(iter(run(statements.WHERE_IS_IT)), None)
+        if place is None:
+            raise
+        return run(statements.statement(place["schema"]))
+
+
+def _absent(why: str, ms: Mapping[str, float]) -> Answer:
+    return Answer(False, "absent", why if why.endswith(".") else f"{why}.", durations(ms), cost_ms=cost(ms))
 
 
 def failure(error: SourceError, *, ask: str) -> Answer | SourceError:
     """Tell what says something about the database (an Answer) from what says only that we can't see it.
 
-    A database without a free connection is an answer: its applications are refused in the same way.
+    A database without a free connection is an answer: its applications are refused in the same way. A statement of
+    ours that takes too long says nothing about whether the database answers, unless it is the one that asks just that.
     """
     behind: PostgresError = told(error)
+    if behind.word == "superuser":
+        return Refused(
+            "The monitor's role is a superuser, which may do anything.",
+            "Create nigrani_monitor, or set allow_superuser: true.",
+        )
     gauges = (Gauge("postgres.connections.ratio", 1.0),) if (behind.word, ask) == ("full", "connections") else ()
+    if behind.word == "timeout" and behind.phase == "query" and ask != "responsive":
+        return error
     if behind.word in _ABOUT_THE_SYSTEM:
-        return Answer(False, behind.word, behind.text, durations(behind.ms), gauges=gauges)
+        return Answer(False, behind.word, behind.text, durations(behind.ms), gauges=gauges, cost_ms=cost(behind.ms))
     if behind.word == "missing":  # dropped or renamed: as dead for its users as a closed port
         return Answer(False, "refused", behind.text, durations(behind.ms))
     return error
@@ -106,12 +155,11 @@ def durations(ms: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _connections(row: Mapping[str, float], ms: Mapping[str, float]) -> Answer | SourceError:
-    if not row["sees_all"]:
-        return Refused("The monitor's role can't see other roles' connections.", "Run: GRANT pg_monitor TO <the role>")
-    used, capacity = row["used"], row["capacity"]
-    counts = {name: row[name] for name in ("used", "capacity", "active", "idle", "idle_in_transaction", "waiting")}
-    counts["ratio"] = used / capacity if capacity > 0 else 1.0
-    gauges = [Gauge(f"postgres.connections.{name}", float(value)) for name, value in counts.items()]
-    gauges.append(Gauge("postgres.transaction.oldest_s", row["oldest_s"]))
-    return Answer(ok=True, ms=ms, gauges=tuple(gauges))
+def cost(ms: Mapping[str, Any]) -> float:
+    """Return what an answer cost the server at most, in ms: everything after the network took our connection.
+
+    Logging in starts a process there, so it counts. Time on the way is in it too; it is an upper bound.
+    """
+    if "total" not in ms:
+        return 0.0
+    return max(0.0, float(ms["total"] - ms.get("dns", 0) - ms.get("connect", 0)))

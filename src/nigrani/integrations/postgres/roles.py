@@ -19,7 +19,7 @@ def monitor(server_version: int, database: str, columns: Columns) -> str:
     """Return the SQL for the role that looks: statistics, and of tables only the named columns."""
     lines = [
         "-- Looks: the server's statistics, and nothing of the tables but the columns named below.",
-        *_role(MONITOR, database, connections=3),
+        *_role(MONITOR, database, connections=5),
         *_settings(MONITOR, statement_timeout="5s", lock_timeout="1s", default_transaction_read_only="on"),
         f"GRANT pg_monitor TO {MONITOR};",
     ]
