@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 ARGS ?=
 
-TEST_PACKAGES := chromium fonts-dejavu-core openssl
+TEST_PACKAGES := chromium fonts-dejavu-core openssl postgresql-15
 BENCH_PACKAGES := prometheus-blackbox-exporter
 
 .PHONY: help

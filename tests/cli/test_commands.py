@@ -84,7 +84,7 @@ def test_init_prints_roles_without_asking_anything() -> None:
     told = run("init", "--sql")
     assert told.returncode == 0
     assert "CREATE ROLE nigrani_monitor" in told.stdout
-    assert "CONNECTION LIMIT 3" in told.stdout
+    assert "CONNECTION LIMIT 5" in told.stdout
 
 
 def test_stories_are_listed() -> None:
