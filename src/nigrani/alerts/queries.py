@@ -15,8 +15,8 @@ from nigrani.outbox import queries as outbox
 from .judge import level
 from .models import Alert, Fate, Rule, Transition
 
-_STATES = ("firing", "recovering", "pending", "unknown", "ok")
-_URGENCIES = ("critical", "high", "medium", "")
+STATES = ("firing", "recovering", "pending", "unknown", "ok")
+URGENCIES = ("critical", "high", "medium", "")
 _WORDS = {"no_source": "no source", "too_little": "too little traffic"}
 
 
@@ -54,6 +54,7 @@ class FateView:
     """What became of telling one receiver. word and reason follow the message to its end: sent, waiting, failed, …,
     or "not sent"."""
 
+    id: int
     transition: int
     alert: int
     key: str
@@ -125,14 +126,14 @@ def alerts(guide: Guide, *, rule: str | None = None, open_only: bool = False) ->
         rows = rows.filter(rule__name=rule)
     if open_only:
         rows = rows.filter(state__in=("firing", "recovering", "pending"))
-    views = [_alert(guide, row) for row in rows.order_by("-since", "id")]
-    return sorted(views, key=lambda each: (_STATES.index(each.state), _URGENCIES.index(each.urgency)))
+    views = [view(guide, row) for row in rows.order_by("-since", "id")]
+    return sorted(views, key=lambda each: (STATES.index(each.state), URGENCIES.index(each.urgency)))
 
 
 def alert(guide: Guide, alert_id: int) -> AlertView | None:
     """Return one alert, also of a rule that left the guide; None if there is none with this id."""
     row = Alert.objects.select_related("rule").filter(pk=alert_id).first()
-    return _alert(guide, row) if row else None
+    return view(guide, row) if row else None
 
 
 def transitions(*, alert_id: int | None = None, limit: int = 50) -> list[TransitionView]:
@@ -142,7 +143,7 @@ def transitions(*, alert_id: int | None = None, limit: int = 50) -> list[Transit
         rows = rows.filter(alert=alert_id)
     found = list(rows[:limit])
     fates: dict[int, list[FateView]] = {}
-    for fate in _fates(Fate.objects.filter(transition__in=[row.pk for row in found]).order_by("id")):
+    for fate in fate_views(Fate.objects.filter(transition__in=[row.pk for row in found]).order_by("id")):
         fates.setdefault(fate.transition, []).append(fate)
     return [
         TransitionView(
@@ -158,14 +159,14 @@ def decisions(*, limit: int = 50, receiver: str | None = None) -> list[FateView]
     rows = Fate.objects.order_by("-id")
     if receiver is not None:
         rows = rows.filter(receiver=receiver)
-    return _fates(rows[:limit])
+    return fate_views(rows[:limit])
 
 
 def told(alert_ids: Collection[int]) -> dict[int, tuple[FateView, ...]]:
     """Return what became of telling that each alert fires, as of the last time it began to. One query."""
     latest = Transition.objects.filter(alert__in=alert_ids, new="firing").order_by("alert", "-id").distinct("alert")
     found: dict[int, tuple[FateView, ...]] = {}
-    for fate in _fates(Fate.objects.filter(transition__in=latest.values("id")).order_by("id")):
+    for fate in fate_views(Fate.objects.filter(transition__in=latest.values("id")).order_by("id")):
         found[fate.alert] = (*found.get(fate.alert, ()), fate)
     return found
 
@@ -211,7 +212,8 @@ def firing_count() -> int:
     ).count()
 
 
-def _alert(guide: Guide, row: Alert) -> AlertView:
+def view(guide: Guide, row: Alert) -> AlertView:
+    """Return a row, its rule joined, with what the guide says of it."""
     declared = guide.alerts.get(row.rule.name)
     measure = guide.measures[declared.when.measure] if declared else None
     return AlertView(
@@ -260,13 +262,15 @@ def _rule(guide: Guide, name: str, row: Rule | None, counts: Mapping[str, int]) 
     )
 
 
-def _fates(rows: QuerySet[Fate]) -> list[FateView]:
+def fate_views(rows: QuerySet[Fate]) -> list[FateView]:
+    """Return rows as pages show them, in their order. One query."""
     return [_fate(row) for row in rows.select_related("transition__alert", "message")]
 
 
 def _fate(row: Fate) -> FateView:
     word, reason = outbox.fate(row.message) if row.message else ("not sent", row.because)
     return FateView(
+        id=row.pk,
         transition=row.transition_id,
         alert=row.transition.alert_id,
         key=row.transition.alert.key,

@@ -96,12 +96,12 @@ def waiting(now: datetime) -> QueueView:
 def deliveries(limit: int, *, receiver: str | None = None) -> list[Delivery]:
     """Return the latest messages, newest first, each with its tries, oldest first. Two queries."""
     chosen = Message.objects.order_by("-created_at", "-id")
-    return _with_tries((chosen if receiver is None else chosen.filter(receiver=receiver))[:limit])
+    return with_tries((chosen if receiver is None else chosen.filter(receiver=receiver))[:limit])
 
 
 def delivery(message_id: int) -> Delivery | None:
     """Return one message, or None if there is none with this id."""
-    return next(iter(_with_tries(Message.objects.filter(pk=message_id))), None)
+    return next(iter(with_tries(Message.objects.filter(pk=message_id))), None)
 
 
 def receivers(guide: Guide, *, now: datetime) -> list[ReceiverView]:
@@ -174,7 +174,8 @@ def _health(last: Attempt | None, *, now: datetime) -> tuple[Health, str]:
     return "failing", last.detail
 
 
-def _with_tries(messages: Iterable[Message]) -> list[Delivery]:
+def with_tries(messages: Iterable[Message]) -> list[Delivery]:
+    """Return messages as pages show them, in the order given, each with its tries, oldest first. Two queries."""
     rows = list(messages)
     by_message: dict[int, list[TryView]] = {row.pk: [] for row in rows}
     for each in Attempt.objects.filter(message__in=by_message).order_by("id"):

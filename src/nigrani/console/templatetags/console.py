@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from nigrani.alerts.queries import AlertView
 from nigrani.console import states
+from nigrani.console.sorting import Order
 from nigrani.guide.model import Cover, Where
 from nigrani.lib import units
 
@@ -161,3 +162,18 @@ def address(context: Context, **changes: object) -> str:
     """Return the page's own address with some of its parameters changed; an empty one goes."""
     kept = context["request"].GET.dict() | {key: str(item) for key, item in changes.items()}
     return "?" + urlencode({key: item for key, item in kept.items() if item})
+
+
+@register.simple_tag(takes_context=True)
+def heading(context: Context, key: str, word: str, kind: str = "") -> str:
+    """Write a column's head as a link that sorts by it. kind: num or wide, as the column's cells have it."""
+    order = context.get("order") or Order()
+    is_sorted = order.key == key
+    spoken = mark_safe(f' aria-sort="{order.direction}"') if is_sorted else ""  # noqa: S308 - one of two words
+    arrow = ("▲" if order.direction == "ascending" else "▼") if is_sorted else ""
+    looks = format_html(' class="{}"', kind) if kind else ""
+    target = address(context, sort=order.after_click(key), page="")
+    return format_html(
+        '<th scope="col"{}{}><a href="{}">{}<span class="arrow" aria-hidden="true">{}</span></a></th>',
+        looks, spoken, target, word, arrow,
+    )  # fmt: skip

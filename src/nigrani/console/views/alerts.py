@@ -9,12 +9,13 @@ from django.views.decorators.http import require_safe
 from nigrani import oncall
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
-from nigrani.alerts import queries
+from nigrani.alerts import lists, queries
 from nigrani.alerts.judge import level
 from nigrani.alerts.queries import AlertView, TransitionView
 from nigrani.console import queries as telemetry
 from nigrani.console.charts import Level
 from nigrani.console.drawing import draw
+from nigrani.console.sorting import Order
 from nigrani.console.told import reach, sort_out
 from nigrani.guide import current
 from nigrani.guide.model import Alert, Guide
@@ -22,7 +23,7 @@ from nigrani.lib import clock
 
 _PAGE = 50
 _SHOWN = {
-    "open": ("firing", "recovering", "pending"),
+    "open": lists.OPEN,
     "unknown": ("unknown",),
     "ok": ("ok",),
 }
@@ -31,24 +32,39 @@ _SHOWN = {
 @require_safe
 @needs(Role.VIEWER)
 def index(request: PersonRequest) -> HttpResponse:
-    """List alerts, worst first; ?show= narrows to a kind, ?rule= to a rule."""
+    """List alerts, worst first; ?show= narrows to a kind, ?rule= to a rule, ?sort= names a column."""
     guide = current.get()
     rule, show = request.GET.get("rule") or None, request.GET.get("show", "")
-    found = queries.alerts(guide, rule=rule)
-    counts = [(word, sum(each.state in states for each in found)) for word, states in _SHOWN.items()]
-    chosen = [each for each in found if each.state in _SHOWN[show]] if show in _SHOWN else found
-    page = _number(request.GET.get("page", ""))
-    start = (page - 1) * _PAGE
+    order = Order.asked(request.GET.get("sort", ""), lists.SORTS)
+    tallies = lists.tallies(rule=rule)
+    number = _number(request.GET.get("page", ""))
+    start = (number - 1) * _PAGE
+    found = lists.page(
+        guide,
+        states=_SHOWN.get(show, queries.STATES),
+        rule=rule,
+        sort=order.key,
+        is_descending=order.direction == "descending",
+        start=start,
+        limit=_PAGE + 1,
+    )
     context = {
-        "alerts": chosen[start : start + _PAGE],
-        "counts": counts,
-        "total": len(found),
+        "alerts": found[:_PAGE],
+        "counts": [
+            (word, sum(each.count for each in tallies if each.state in states)) for word, states in _SHOWN.items()
+        ],
+        "total": sum(each.count for each in tallies),
         "show": show if show in _SHOWN else "",
         "rule": rule,
-        "earlier": page - 1 if page > 1 else None,
-        "later": page + 1 if len(chosen) > start + _PAGE else None,
+        "order": order,
+        "earlier": number - 1 if number > 1 else None,
+        "later": number + 1 if len(found) > _PAGE else None,
     }
     return render(request, "console/alerts.html", context)
+
+
+def _count(tallies: list[lists.Tally], states: tuple[str, ...]) -> int:
+    return sum(each.count for each in tallies if each.state in states)
 
 
 def _number(text: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -10,9 +13,17 @@ from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
 from nigrani.console import queries
 from nigrani.console.drawing import draw
+from nigrani.console.sorting import Order, arrange
 from nigrani.guide import current
-from nigrani.guide.model import Guide
+from nigrani.guide.model import Guide, Measure
 from nigrani.lib import clock
+
+_COLUMNS: dict[str, Callable[[tuple[Measure, int]], object]] = {
+    "unit": lambda row: row[0].unit,
+    "measure": lambda row: row[0].name,
+    "used": lambda row: row[1],
+    "where": lambda row: (row[0].where.file, row[0].where.line),
+}
 
 
 def users(guide: Guide, name: str) -> list[tuple[str, str, str]]:
@@ -24,10 +35,13 @@ def users(guide: Guide, name: str) -> list[tuple[str, str, str]]:
 @require_safe
 @needs(Role.VIEWER)
 def index(request: PersonRequest) -> HttpResponse:
-    """List every measure of the guide."""
+    """List every measure of the guide, in its order or by ?sort=."""
     guide = current.get()
-    rows = [(measure, len(users(guide, measure.name))) for measure in guide.measures.values()]
-    return render(request, "console/measures.html", {"rows": rows})
+    order = Order.asked(request.GET.get("sort", ""), _COLUMNS)
+    used = Counter(alert.when.measure for alert in guide.alerts.values())
+    used += Counter(promise.expect.measure for promise in guide.promises.values())
+    rows = arrange([(measure, used[measure.name]) for measure in guide.measures.values()], order, _COLUMNS)
+    return render(request, "console/measures.html", {"rows": rows, "order": order})
 
 
 @require_safe

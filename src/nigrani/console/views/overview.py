@@ -11,7 +11,9 @@ from django.views.decorators.http import require_safe
 
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
+from nigrani.alerts import lists
 from nigrani.alerts import queries as alerts
+from nigrani.alerts.lists import Tally
 from nigrani.alerts.queries import AlertView, RuleView
 from nigrani.console.told import Told, sort_out
 from nigrani.guide import current
@@ -23,9 +25,9 @@ from nigrani.sources.queries import SourceView
 
 from .sources import by_trouble
 
-_LOUD = ("firing", "recovering")
 _SHADOW_SPAN = timedelta(days=7)
 _MESSAGES = 8
+_MOST = 30  # rows of one table: the worst; the rest is a link away
 
 
 @dataclass(frozen=True)
@@ -63,23 +65,27 @@ def now(request: PersonRequest) -> HttpResponse:
 
 def _now(request: PersonRequest) -> dict[str, object]:
     guide, instant = current.get(), clock.now()
-    found = alerts.alerts(guide)
-    live = [each for each in found if each.phase == "live"]
-    wrong = [each for each in live if each.state in (*_LOUD, "pending")]
-    firing = sum(each.state in _LOUD for each in live)
+    tallies = lists.tallies()
+    live = [each for each in tallies if each.phase == "live"]
+    firing = sum(each.count for each in live if each.state in lists.LOUD)
     request.firing = firing  # type: ignore[attr-defined]  # spares the navigation its own count
+    is_wrong = any(each.state in lists.OPEN for each in live)
+    wrong = lists.page(guide, states=lists.OPEN, phase="live", limit=_MOST) if is_wrong else []
     fates = alerts.told([each.id for each in wrong])
+    blind = [each for each in live if each.state == "unknown" and each.known != "no_source"]
     views = by_trouble(sources.sources(guide, instant))
     return {
         "firing": firing,
         "troubles": [Trouble(each, _owner(guide, each), sort_out(guide, fates.get(each.id, ()))) for each in wrong],
-        "blind": [each for each in live if each.state == "unknown" and each.known != "no_source"],
-        "well_since": max((each.since for each in live if each.state == "ok"), default=None),
+        "trouble_count": sum(each.count for each in live if each.state in lists.OPEN),
+        "blind": lists.page(guide, states=("unknown",), phase="live", but="no_source", limit=_MOST) if blind else [],
+        "blind_count": sum(each.count for each in blind),
+        "well_since": max((each.newest for each in live if each.state == "ok"), default=None),
         "sources": views,
         "dark": [each for each in views if each.state in ("stale", "refused")],
         "is_set_up": _is_set_up(guide, views),
         "missing": sorted({name for each in views for name in each.missing}),
-        "shadow": _shadow(guide, found, instant),
+        "shadow": _shadow(guide, tallies, instant),
         "deliveries": outbox.deliveries(_MESSAGES),
         "titles": {each.name: each.title for each in guide.receivers.values()},
     }
@@ -94,9 +100,9 @@ def _is_set_up(guide: Guide, views: list[SourceView]) -> bool:
     return bool(guide.alerts) and any(each.state != "no_source" for each in views)
 
 
-def _shadow(guide: Guide, found: list[AlertView], instant: datetime) -> list[Shadowed]:
+def _shadow(guide: Guide, tallies: list[Tally], instant: datetime) -> list[Shadowed]:
     """Return rules in shadow worth a look, those that fire now first."""
-    loud = {each.rule for each in found if each.phase == "shadow" and each.state in _LOUD}
+    loud = {each.rule for each in tallies if each.phase == "shadow" and each.state in lists.LOUD}
     sent = alerts.would_have_sent(since=instant - _SHADOW_SPAN)
     rows = [
         Shadowed(rule, rule.name in loud, *sent.get(rule.name, (0, None)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import groupby
+from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -11,11 +13,20 @@ from django.views.decorators.http import require_safe
 
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
+from nigrani.console.sorting import Order, arrange
 from nigrani.guide import current
 from nigrani.lib import clock
 from nigrani.measures import cover as covers
 from nigrani.measures.models import Verdict
 from nigrani.measures.promises import item, show_level
+
+_WORST = ("missed", "unknown", "too_little", "kept", "no_source")
+_COLUMNS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "state": lambda row: _WORST.index(row["word"]) if row["word"] in _WORST else 0,
+    "promise": lambda row: row["promise"].title,
+    "checked": lambda row: row["verdict"].at if row["verdict"] else None,
+    "where": lambda row: (row["promise"].where.file, row["promise"].where.line),
+}
 
 
 def _word(verdict: Verdict | None) -> str:
@@ -30,17 +41,17 @@ def _word(verdict: Verdict | None) -> str:
 @require_safe
 @needs(Role.VIEWER)
 def index(request: PersonRequest) -> HttpResponse:
-    """List KPIs and checks with what was found last, the broken ones first."""
+    """List KPIs and checks with what was found last, the broken ones first, or by ?sort=."""
     guide = current.get()
     verdicts = {each.item: each for each in Verdict.objects.all()}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for promise in guide.promises.values():
         found = verdicts.get(item(promise))
         level = show_level(promise.expect, guide.measures[promise.expect.measure])
         rows.append({"promise": promise, "verdict": found, "word": _word(found), "level": level})
-    order = ("missed", "unknown", "too_little", "kept", "no_source")
-    rows.sort(key=lambda row: order.index(str(row["word"])) if row["word"] in order else 0)
-    return render(request, "console/promises.html", {"rows": rows})
+    order = Order.asked(request.GET.get("sort", ""), _COLUMNS)
+    rows = arrange(sorted(rows, key=_COLUMNS["state"]), order, _COLUMNS)
+    return render(request, "console/promises.html", {"rows": rows, "order": order})
 
 
 @require_safe

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,6 +14,7 @@ from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
 from nigrani.alerts import actions, queries
 from nigrani.alerts.queries import RuleView
+from nigrani.console.sorting import Order, arrange
 from nigrani.console.templatetags.console import local
 from nigrani.console.told import reach
 from nigrani.guide import current
@@ -19,6 +22,14 @@ from nigrani.guide.model import Guide
 from nigrani.lib import clock
 
 _WORST = ("firing", "recovering", "pending", "unknown")
+_COLUMNS: dict[str, Callable[[tuple[RuleView, str]], object]] = {
+    "state": lambda row: _WORST.index(row[1]) if row[1] in _WORST else len(_WORST),
+    "rule": lambda row: row[0].title,
+    "urgency": lambda row: queries.URGENCIES.index(row[0].urgency),
+    "owner": lambda row: row[0].owner,
+    "phase": lambda row: row[0].phase,
+    "where": lambda row: (row[0].where.file, row[0].where.line),
+}
 
 
 def word(rule: RuleView) -> str:
@@ -45,10 +56,11 @@ def index(request: PersonRequest) -> HttpResponse:
     guide = current.get()
     found = queries.rules(guide)
     phase = request.GET.get("phase", "")
-    rows = [(rule, word(rule)) for rule in found if phase in ("", rule.phase)]
+    order = Order.asked(request.GET.get("sort", ""), _COLUMNS)
+    rows = arrange([(rule, word(rule)) for rule in found if phase in ("", rule.phase)], order, _COLUMNS)
     counts = [(name, sum(rule.phase == name for rule in found)) for name in ("live", "shadow")]
     owners = {name: person.title for name, person in guide.people.items()}
-    context = {"rows": rows, "counts": counts, "total": len(found), "phase": phase, "owners": owners}
+    context = {"rows": rows, "counts": counts, "total": len(found), "phase": phase, "owners": owners, "order": order}
     return render(request, "console/rules.html", context)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from django.http import Http404, HttpResponse
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_safe
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
 from nigrani.console import queries as telemetry
+from nigrani.console.sorting import Order, arrange
 from nigrani.guide import current
 from nigrani.lib import clock
 from nigrani.sources import queries
@@ -23,6 +25,12 @@ _FIRST: tuple[Literal["refused", "stale", "new", "fresh", "no_source"], ...] = (
     "fresh",
     "no_source",
 )
+_COLUMNS: dict[str, Callable[[SourceView], object]] = {
+    "state": lambda view: _FIRST.index(view.state),
+    "source": lambda view: view.title,
+    "answered": lambda view: view.last_ok_at,
+    "answers": lambda view: view.answers,
+}
 
 
 def by_trouble(views: list[SourceView]) -> list[SourceView]:
@@ -37,11 +45,12 @@ def _down(view: SourceView) -> bool:
 @require_safe
 @needs(Role.VIEWER)
 def index(request: PersonRequest) -> HttpResponse:
-    """List every source of the guide."""
+    """List every source of the guide, those in trouble first, or by ?sort=."""
     guide = current.get()
-    views = by_trouble(queries.sources(guide, clock.now()))
+    order = Order.asked(request.GET.get("sort", ""), _COLUMNS)
+    views = arrange(by_trouble(queries.sources(guide, clock.now())), order, _COLUMNS)
     rows = [(view, guide.sources[view.name].where) for view in views]
-    return render(request, "console/sources.html", {"rows": rows})
+    return render(request, "console/sources.html", {"rows": rows, "order": order})
 
 
 @require_safe
