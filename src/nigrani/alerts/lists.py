@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
-from django.db.models import Case, Count, F, IntegerField, Max, OrderBy, QuerySet, Value, When
+from django.db.models import Case, Count, Expression, F, IntegerField, Max, OrderBy, QuerySet, Value, When
 
 from nigrani.guide import Guide
 
@@ -90,7 +91,7 @@ def _order(guide: Guide, sort: str, *, is_descending: bool) -> Sequence[OrderBy 
     urgencies = {name: URGENCIES.index(declared.urgency) for name, declared in guide.alerts.items()}
     by_urgency = _rank("rule__name", urgencies)
     titles = sorted(guide.alerts, key=lambda name: guide.alerts[name].title.casefold())
-    columns = {
+    columns: dict[str, Expression | F] = {
         "state": by_state,
         "alert": _rank("rule__name", {name: at for at, name in enumerate(titles)}),
         "urgency": by_urgency,
@@ -105,6 +106,6 @@ def _order(guide: Guide, sort: str, *, is_descending: bool) -> Sequence[OrderBy 
     return (first, "key", "id") if sort == "alert" else (first, *worst)
 
 
-def _rank(field: str, places: Mapping[str, int]) -> Case:
+def _rank(field: str, places: Mapping[str, int]) -> Expression:
     whens = [When(**{field: name}, then=Value(at)) for name, at in places.items()]
-    return Case(*whens, default=Value(len(places)), output_field=IntegerField())
+    return cast(Expression, Case(*whens, default=Value(len(places)), output_field=IntegerField()))

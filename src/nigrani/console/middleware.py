@@ -1,4 +1,4 @@
-"""What every answer of the console carries, so that no page can forget it."""
+"""What holds for every request and answer of the console, so that no page can forget it."""
 
 from __future__ import annotations
 
@@ -33,3 +33,18 @@ class ContentSecurityPolicy:
         if not response.has_header("Cache-Control"):
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+class NoNul:
+    """Refuse what holds a NUL: no name, address or form has one, and PostgreSQL can't even be asked for it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        sent = [request.path, *(value for _, values in request.GET.lists() for value in values)]
+        if request.method == "POST":
+            sent += [value for _, values in request.POST.lists() for value in values]
+        if any("\0" in text for text in sent):
+            return HttpResponse("This holds a NUL character. Nothing was done.\n", "text/plain", status=400)
+        return self._get_response(request)

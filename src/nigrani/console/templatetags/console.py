@@ -165,6 +165,12 @@ def address(context: Context, **changes: object) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def turn(context: Context, changes: Mapping[str, object]) -> str:
+    """Return the page's own address at another page of a list."""
+    return address(context, **changes)
+
+
+@register.simple_tag(takes_context=True)
 def heading(context: Context, key: str, word: str, kind: str = "") -> str:
     """Write a column's head as a link that sorts by it. kind: num or wide, as the column's cells have it."""
     order = context.get("order") or Order()

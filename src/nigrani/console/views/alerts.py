@@ -12,9 +12,11 @@ from nigrani.access.roles import PersonRequest, needs
 from nigrani.alerts import lists, queries
 from nigrani.alerts.judge import level
 from nigrani.alerts.queries import AlertView, TransitionView
+from nigrani.console import paging
 from nigrani.console import queries as telemetry
 from nigrani.console.charts import Level
 from nigrani.console.drawing import draw
+from nigrani.console.paging import Page
 from nigrani.console.sorting import Order
 from nigrani.console.told import reach, sort_out
 from nigrani.guide import current
@@ -37,19 +39,19 @@ def index(request: PersonRequest) -> HttpResponse:
     rule, show = request.GET.get("rule") or None, request.GET.get("show", "")
     order = Order.asked(request.GET.get("sort", ""), lists.SORTS)
     tallies = lists.tallies(rule=rule)
-    number = _number(request.GET.get("page", ""))
-    start = (number - 1) * _PAGE
+    number = paging.number(request.GET.get("page", ""))
     found = lists.page(
         guide,
         states=_SHOWN.get(show, queries.STATES),
         rule=rule,
         sort=order.key,
         is_descending=order.direction == "descending",
-        start=start,
-        limit=_PAGE + 1,
+        start=(number - 1) * paging.SIZE,
+        limit=paging.SIZE + 1,
     )
     context = {
-        "alerts": found[:_PAGE],
+        "alerts": found[: paging.SIZE],
+        "page": Page(found, number, len(found) > paging.SIZE),
         "counts": [
             (word, sum(each.count for each in tallies if each.state in states)) for word, states in _SHOWN.items()
         ],
@@ -57,18 +59,12 @@ def index(request: PersonRequest) -> HttpResponse:
         "show": show if show in _SHOWN else "",
         "rule": rule,
         "order": order,
-        "earlier": number - 1 if number > 1 else None,
-        "later": number + 1 if len(found) > _PAGE else None,
     }
     return render(request, "console/alerts.html", context)
 
 
 def _count(tallies: list[lists.Tally], states: tuple[str, ...]) -> int:
     return sum(each.count for each in tallies if each.state in states)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and 0 < len(text) < 6 and int(text) else 1
 
 
 @require_safe

@@ -10,15 +10,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from nigrani.access import people, queries, tokens
 from nigrani.access.models import ApiToken, Person, Role
 from nigrani.access.roles import PersonRequest, needs
+from nigrani.console.paging import Page
 from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
 
 
 def _page(request: PersonRequest, *, status: int = 200, **more: object) -> HttpResponse:
     context = {
-        "people": queries.people(),
+        "people": Page.of(queries.people(), request.GET.get("page", "")),
         "invites": queries.open_invites(clock.now()),
-        "tokens": queries.tokens(),
+        "tokens": Page.of(queries.tokens(), request.GET.get("tokens", ""), param="tokens"),
         "roles": [(role.value, role.label) for role in Role],
     }
     return render(request, "console/people.html", context | more, status=status)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from nigrani import oncall
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
-from nigrani.alerts import actions, queries
+from nigrani.alerts import actions, lists, queries
 from nigrani.alerts.queries import RuleView
 from nigrani.console.sorting import Order, arrange
 from nigrani.console.templatetags.console import local
@@ -21,6 +21,7 @@ from nigrani.guide import current
 from nigrani.guide.model import Guide
 from nigrani.lib import clock
 
+_MOST_ALERTS = 30  # the worst; the list of all is a link away
 _WORST = ("firing", "recovering", "pending", "unknown")
 _COLUMNS: dict[str, Callable[[tuple[RuleView, str]], object]] = {
     "state": lambda row: _WORST.index(row[1]) if row[1] in _WORST else len(_WORST),
@@ -70,6 +71,7 @@ def rule(request: PersonRequest, name: str) -> HttpResponse:
     """Show one rule: what it watches, whom it tells, what to do, its alerts and its examples."""
     guide = current.get()
     found, declared = _find(guide, name), guide.alerts[name]
+    worst = lists.page(guide, rule=name, limit=_MOST_ALERTS)
     context = {
         "rule": found,
         "word": word(found),
@@ -78,7 +80,8 @@ def rule(request: PersonRequest, name: str) -> HttpResponse:
         "owner": guide.people.get(declared.owner),
         "reach": reach(oncall.receivers_for(guide, declared)),
         "runbook": guide.runbooks.get(declared.runbook),
-        "alerts": [each for each in queries.alerts(guide, rule=name) if each.state != "ok" or not each.labels],
+        "alerts": [each for each in worst if each.state != "ok" or not each.labels],
+        "more": sum(count for state, count in found.counts.items() if state != "ok") > len(worst),
         "may_decide": request.user.may(Role.ADMIN),
     }
     return render(request, "console/rule.html", context)
