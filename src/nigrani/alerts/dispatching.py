@@ -20,7 +20,7 @@ from nigrani.integrations import Notice
 from nigrani.lib import links
 from nigrani.outbox import actions as outbox
 
-from . import mutes, notices, retelling
+from . import mutes, notices, reminding, retelling, windows
 from .models import Fate, Transition
 from .mutes import Mute, Mutes
 from .retelling import LOST
@@ -48,12 +48,13 @@ Standing = dict[tuple[int, str], Queued]
 
 def dispatch(guide: Guide, *, now: datetime) -> int:
     """Decide what becomes of every transition that is to be told. Returns how many fates were written."""
+    windows.follow(guide, now=now)
     done = 0
     while True:
         fates, handled = _batch(guide, now)
         done += fates
         if handled < BATCH:
-            return done + _retell(guide, now)
+            return done + _retell(guide, now) + reminding.remind(guide, now=now)
 
 
 def _batch(guide: Guide, now: datetime) -> tuple[int, int]:
@@ -91,19 +92,28 @@ def _retell(guide: Guide, now: datetime) -> int:
 
 
 def _queued(waiting: Iterable[Transition]) -> Standing:
-    """Return the last message queued for each alert and receiver, before these transitions."""
+    """Return the last message queued for each alert and receiver, before these transitions.
+
+    It counts as lost only if nothing else that said the same arrived or still may: a reminder may reach whom the first
+    message did not, and the other way round.
+    """
+    ids = {each.alert_id for each in waiting}
+    kept = set(
+        Fate.objects.filter(transition__alert__in=ids, fate="queued")
+        .exclude(message__state__in=LOST)
+        .values_list("transition", "receiver")
+    )
     rows = (
-        Fate.objects.filter(transition__alert__in={each.alert_id for each in waiting}, fate="queued")
-        .order_by("transition__alert", "receiver", "-transition")
+        Fate.objects.filter(transition__alert__in=ids, fate="queued")
+        .order_by("transition__alert", "receiver", "-transition", "-id")
         .distinct("transition__alert", "receiver")
         .values_list(
-            "transition__alert", "receiver", "transition__new", "transition__level", "transition", "at",
-            "message__state",
+            "transition__alert", "receiver", "transition__new", "transition__level", "transition", "at"
         )
     )  # fmt: skip
     return {
-        (alert, receiver): Queued(new, level, number, at, state in LOST)
-        for alert, receiver, new, level, number, at, state in rows
+        (alert, receiver): Queued(new, level, number, at, (number, receiver) not in kept)
+        for alert, receiver, new, level, number, at in rows
     }
 
 
@@ -157,6 +167,7 @@ def _notice(guide: Guide, declared: Declared | None, each: Transition, began: Ma
         links.link(links.console(), "alert", id=alert.pk),
         each.level,
         each.old_level,
+        each.worst,
     )
     if each.new == "firing" and declared is not None:
         return notices.firing(guide, declared, told)

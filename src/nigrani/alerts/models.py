@@ -141,12 +141,15 @@ class Silence(models.Model):
 class Reminder(DueRow):
     """When an alert that fires is told of next, as long as it fires. Gone with the alert's end.
 
-    transition: the one with which it began to fire. turn: how many reminders were decided. stage: how many people
-    beyond the owner are told by now. held: what keeps it back at present, in words; "" when nothing does.
+    transition: the one with which it began to fire. turn: how many times it was decided; paced: how many of them were
+    reminders, by which the pace goes on. stage: how many people beyond the owner are told by now. held: what keeps it
+    back at present, or did so until now, in words; "" when nothing does. decided_at: when next_at was set.
     """
 
     alert = models.OneToOneField(Alert, on_delete=models.CASCADE, related_name="+")
     transition = models.ForeignKey(Transition, on_delete=models.PROTECT, related_name="+")
     turn = models.IntegerField(default=0)
+    paced = models.IntegerField(default=0)
     stage = models.IntegerField(default=0)
     held = models.TextField(default="")
+    decided_at = models.DateTimeField()

@@ -51,8 +51,9 @@ class AlertView:
 
 @dataclass(frozen=True)
 class FateView:
-    """What became of telling one receiver. word and reason follow the message to its end: sent, waiting, failed, …,
-    or "not sent"."""
+    """One decision about telling one receiver. kind: why it was asked: "change", "again", "reminder", "wider" or
+    "released"; muted_by: what kept it back, as "silence:12". word and reason follow the message to its end: sent,
+    waiting, failed, …, or "not sent"."""
 
     id: int
     transition: int
@@ -66,6 +67,8 @@ class FateView:
     sent_at: datetime | None
     new: str
     message: int | None
+    kind: str = "change"
+    muted_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -282,4 +285,6 @@ def _fate(row: Fate) -> FateView:
         sent_at=row.message.sent_at if row.message else None,
         new=row.transition.new,
         message=row.message_id,
+        kind=row.kind,
+        muted_by=row.muted_by,
     )

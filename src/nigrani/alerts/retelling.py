@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from nigrani.guide import Guide
 from nigrani.integrations import Notice
 from nigrani.outbox import actions as outbox
 from nigrani.outbox import queries
 
+from . import stories
 from .models import Fate, Transition
 from .state import LOUD
 
 LOST = ("failed", "given_up")
-_AGAIN = ":again"
 
 
 def untold(guide: Guide) -> list[Fate]:
@@ -29,47 +29,56 @@ def untold(guide: Guide) -> list[Fate]:
     )
     newest = loud.order_by("alert", "-id").distinct("alert").values("pk")
     is_untold = Q(message=None, fate="not_sent", muted_by="") | Q(message__state__in=LOST)
+    again = Fate.objects.filter(transition=OuterRef("transition"), receiver=OuterRef("receiver"), kind="again")
     set_up = [name for name, each in guide.receivers.items() if each.is_set_up]
     found = list(
         Fate.objects.select_for_update(of=("self",))
         .select_related("transition__alert__rule", "message")
         # What was decided before the rule went live stays as it was decided.
         .filter(is_untold, transition__in=newest, receiver__in=set_up, at__gte=F("transition__alert__rule__since"))
-        .exclude(message__key__endswith=_AGAIN)
-        .order_by("id")
+        .exclude(Exists(again))
+        .order_by("transition", "receiver", "-id")
     )
     if not found:
         return []
     working = queries.working({each.receiver for each in found})
     standing = _standing(found)
+    one = {(each.transition_id, each.receiver): each for each in reversed(found)}  # the last decision of each
     return [
         each
-        for each in found
+        for each in one.values()
         if (each.message_id is None or each.receiver in working)
         and (each.transition.alert_id, each.receiver, each.transition.level) not in standing
     ]
 
 
 def _standing(fates: Iterable[Fate]) -> set[tuple[int, str, str]]:
-    """Return the alerts, receivers and levels of which an earlier message was delivered, or still may be."""
-    last = (
-        Fate.objects.filter(transition__alert__in={each.transition.alert_id for each in fates}, fate="queued")
-        .order_by("transition__alert", "receiver", "-transition")
-        .distinct("transition__alert", "receiver")
-        .values_list("transition__alert", "receiver", "transition__new", "transition__level", "message__state")
+    """Return the alerts, receivers and levels of which a message was delivered since it began, or still may be."""
+    began = stories.began({each.transition.alert_id for each in fates})
+    rows = (
+        Fate.objects.filter(transition__alert__in=began, transition__new="firing", fate="queued")
+        .exclude(message__state__in=LOST)
+        .values_list("transition", "transition__alert", "receiver", "transition__level")
     )
-    return {(alert, name, level) for alert, name, new, level, state in last if new == "firing" and state not in LOST}
+    return {(alert, name, level) for number, alert, name, level in rows if number >= began[alert].pk}
 
 
 def queue(fate: Fate, notice: Notice, *, title: str, now: datetime) -> None:
-    """Queue the message and let the fate say so, in the caller's transaction."""
+    """Queue the message and note why, in the caller's transaction."""
     each = fate.transition
-    fate.message = outbox.enqueue(
+    message = outbox.enqueue(
         receiver=fate.receiver,
         notice=notice,
-        key=f"transition:{each.pk}:{fate.receiver}{_AGAIN}",
+        key=f"transition:{each.pk}:{fate.receiver}:again",
         now=now,
         thread=f"alert:{each.alert_id}",
     )
-    fate.fate, fate.because, fate.at = "queued", f"It fires still, and {title} works now.", now
-    fate.save(update_fields=["message", "fate", "because", "at"])
+    Fate.objects.create(
+        transition=each,
+        receiver=fate.receiver,
+        kind="again",
+        fate="queued",
+        because=f"It fires still, and {title} works now.",
+        at=now,
+        message=message,
+    )

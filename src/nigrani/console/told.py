@@ -43,10 +43,20 @@ class Reach:
 
 def sort_out(guide: Guide, fates: Iterable[FateView]) -> Told:
     """Return the fates with those first that have a message, and those of receivers that are not set up apart."""
-    fates = tuple(fates)
+    fates = _latest(fates)
     idle = tuple(fate for fate in fates if _is_idle(guide, fate))
     heard = [fate for fate in fates if fate not in idle]
     return Told(tuple(sorted(heard, key=lambda fate: fate.message is None)), idle)
+
+
+def _latest(fates: Iterable[FateView]) -> tuple[FateView, ...]:
+    """Return one decision a receiver: the last with a message, else the last. Why the others stands elsewhere."""
+    kept: dict[str, FateView] = {}
+    for fate in fates:
+        before = kept.get(fate.receiver)
+        if before is None or fate.message is not None or before.message is None:
+            kept[fate.receiver] = fate
+    return tuple(kept.values())
 
 
 def _is_idle(guide: Guide, fate: FateView) -> bool:

@@ -13,7 +13,12 @@ def receivers_for(guide: Guide, alert: Alert) -> list[Receiver]:
 
     Receivers that are not set up are among them, so that the caller can say why nothing was sent.
     """
-    owner = guide.people.get(alert.owner)
-    if owner is None:
+    return receivers_of(guide, alert.owner)
+
+
+def receivers_of(guide: Guide, person: str) -> list[Receiver]:
+    """Return where a person of the guide is told; empty for one who is not in it."""
+    found = guide.people.get(person)
+    if found is None:
         return []
-    return [guide.receivers[name] for name in dict.fromkeys(owner.receivers) if name in guide.receivers]
+    return [guide.receivers[name] for name in dict.fromkeys(found.receivers) if name in guide.receivers]

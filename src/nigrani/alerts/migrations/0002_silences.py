@@ -19,8 +19,10 @@ class Migration(migrations.Migration):
                 ('next_at', models.DateTimeField(db_index=True, null=True)),
                 ('leased_until', models.DateTimeField(null=True)),
                 ('turn', models.IntegerField(default=0)),
+                ('paced', models.IntegerField(default=0)),
                 ('stage', models.IntegerField(default=0)),
                 ('held', models.TextField(default='')),
+                ('decided_at', models.DateTimeField()),
             ],
             options={
                 'abstract': False,
