@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "nigrani.measures",
     "nigrani.alerts",
     "nigrani.versions",
+    "nigrani.survey",
     "nigrani.console",
 ]
 MIDDLEWARE = [

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Generic, TypeVar
 
 import msgspec
+
+from nigrani.survey.report import FindingResult, Report, RowResult
 
 Item = TypeVar("Item")
 
@@ -193,3 +196,38 @@ class AlertShape(msgspec.Struct, frozen=True):
     says: str
     read_at: datetime
     transitions: list[TransitionShape] | None = None
+
+
+class SurveyShape(msgspec.Struct, frozen=True):
+    """A survey: what stands in the guide's way, and for each row whether the system can answer it."""
+
+    number: int
+    began_at: datetime
+    ended_at: datetime
+    by: str
+    tried: bool
+    guide: str
+    digest: str
+    counts: dict[str, int]
+    findings: list[FindingResult]
+    rows: list[RowResult]
+    tables: dict[str, str]
+    grants: str
+
+
+def survey(number: int, report: Report) -> SurveyShape:
+    """Return a survey's shape. counts: rows by their state."""
+    return SurveyShape(
+        number=number,
+        began_at=report.began_at,
+        ended_at=report.ended_at,
+        by=report.by,
+        tried=report.tried,
+        guide=report.guide,
+        digest=report.digest,
+        counts=dict(Counter(each.state for each in report.rows)),
+        findings=report.findings,
+        rows=report.rows,
+        tables=report.tables,
+        grants=report.grants,
+    )

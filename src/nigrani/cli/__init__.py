@@ -20,6 +20,7 @@ from nigrani.lib.home import Home
 from .frame import COVER, FINDING, USAGE, emit, json_option, show, told
 from .guide import guide
 from .people import ledger, person, token
+from .survey import survey
 from .watch import alert, delivery, measure, receiver, rule, source
 
 
@@ -196,5 +197,5 @@ def demo(
     return run.play(keep)
 
 
-for group in (guide, source, measure, rule, alert, receiver, delivery, person, token, ledger):
+for group in (guide, survey, source, measure, rule, alert, receiver, delivery, person, token, ledger):
     nigrani.add_command(group)

@@ -158,3 +158,9 @@ class QuestionConfig:
         """Yield what its placeholders name: a table, and one of its columns or ""."""
         for found in PLACEHOLDER.finditer(self.sql):
             yield found[1], found[2] or ""
+
+    def reads(self) -> Iterator[tuple[str, str]]:
+        """Yield the tables and columns whose rows it reads: those that stand as names, not as texts."""
+        for found in PLACEHOLDER.finditer(self.sql):
+            if not found[3]:
+                yield found[1], found[2] or ""

@@ -29,6 +29,11 @@ def monitor(server_version: int, database: str, columns: Columns) -> str:
     return _text(lines)
 
 
+def reading(columns: Columns, role: str) -> str:
+    """Return the SQL that lets a role read these columns and nothing else of their tables."""
+    return "".join(f"{line}\n" for line in _grants("SELECT", columns, _name(role)))
+
+
 def backup(server_version: int, database: str, columns: Columns) -> str:
     """Return the SQL for the role that backs up: it reads every row and writes none.
 

@@ -10,7 +10,7 @@ from typing import Any
 from nigrani.integrations import Question, Seen
 from nigrani.lib import clock, postgres
 from nigrani.lib.errors import Refused, SourceError, Unreadable
-from nigrani.lib.postgres_errors import told
+from nigrani.lib.postgres_errors import PostgresError, told
 from nigrani.lib.scrub import scrub
 
 from .config import PLACEHOLDER, QuestionConfig, SourceConfig
@@ -48,6 +48,12 @@ def fill(sql: str, names: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: names[found[0][1:-1]], sql)
 
 
+def lacks_right(error: SourceError) -> bool:
+    """Whether a question failed because our role may not read what it reads."""
+    behind = error.__cause__
+    return isinstance(behind, PostgresError) and (behind.sqlstate, behind.phase) == (_LACKS_RIGHT, "query")
+
+
 def _could_run(source: SourceConfig, statements: tuple[str, ...], *, timeout: timedelta) -> Seen:
     until = clock.monotonic() + timeout.total_seconds()
     fails: list[str] = []
@@ -59,7 +65,7 @@ def _could_run(source: SourceConfig, statements: tuple[str, ...], *, timeout: ti
             runs += 1
         except SourceError as error:
             behind = told(error)
-            if behind.sqlstate == _LACKS_RIGHT and behind.phase == "query":
+            if lacks_right(error):
                 lacking += 1
             elif behind.phase == "query" and behind.sqlstate[:2] in _CANT_RUN:
                 fails.append(scrub(behind.text.rpartition("It said: ")[2], limit=_TEXT_MAX * 2))

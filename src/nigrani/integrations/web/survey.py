@@ -1,4 +1,7 @@
-"""Ask a site one thing once, and say whether the answer shows a finding. No redirect is followed."""
+"""Ask a site one thing once, and say whether the answer shows a finding. No redirect is followed.
+
+What matches `found` is found, even if it matches `fine` as well: `fine` may be the wider one.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def survey(question: Question) -> Seen:
     is_found, is_fine = _matches(reply, config.found), _matches(reply, config.fine)
     body = f" with {content.decode()}" if content else ""
     return Seen(
-        found=is_found if is_found != is_fine else None,
+        found=True if is_found else False if is_fine else None,
         asked=f"{config.method} {config.path or '/'}{body}",
         came=_told(reply),
     )
