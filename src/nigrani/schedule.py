@@ -23,6 +23,7 @@ from nigrani.node import deadman, selfwatch
 from nigrani.node.standstill import Standstill
 from nigrani.outbox import actions as outbox
 from nigrani.sources import actions as sources
+from nigrani.survey.background import Background
 from nigrani.telemetry import guard, journal, retention, store
 from nigrani.versions import queries as versions
 from nigrani.versions import standing
@@ -96,6 +97,7 @@ def loops(
     location = os.environ.get("NIGRANI_LOCATION", "")
     pinger, awake = deadman.DeadMan(late=late), selfwatch.Awake()
     alarm = Standstill(late=late, lags=lags)
+    surveys = Background()
 
     def watch_ourselves() -> int:
         now = clock.now()
@@ -114,6 +116,7 @@ def loops(
         Loop("deadman", timedelta(seconds=1), lambda: pinger.turn(current.get(), now=clock.now())),
         Loop("standstill", timedelta(seconds=5), lambda: alarm.turn(current.get(), now=clock.now())),
         guide_loop(keeping),
+        Loop("survey", timedelta(seconds=2), lambda: surveys.turn(current.get(), now=clock.now())),
         Loop("retention", timedelta(hours=1), lambda: forget_old(now=clock.now())),
     ]
 

@@ -8,7 +8,9 @@ from typing import Any
 import click
 import httpx
 
+from schoolyard.faults import FaultError
 from schoolyard.postgres import PostgresError
+from schoolyard.renames import Renames
 from schoolyard.yard import Plan, run
 
 HOME = click.option(
@@ -51,6 +53,8 @@ def main() -> None:
 @click.option(
     "--pool-timeout", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds until P2024."
 )
+@click.option("--plants", metavar="NAME,NAME", help="Plant exactly these; else the mode's. See: schoolyard plants")
+@click.option("--rename", "renames", multiple=True, metavar="OLD=NEW", help="Call a table, or a table.column, NEW.")
 @click.option("--echo", is_flag=True, help="Print the ERP's log lines too, after the first line.")
 @click.option("--json", "as_json", is_flag=True, help="Kept for scripts: the first line is JSON in any case.")
 def up(**options: Any) -> None:
@@ -70,7 +74,13 @@ def up(**options: Any) -> None:
         pool_limit=options["pool_limit"],
         pool_timeout_s=options["pool_timeout"],
         echo=options["echo"],
+        plants=_listed(options["plants"]),
+        renames=_renamed(options["renames"]),
     )
+    try:
+        plan.planted()
+    except FaultError as error:
+        raise click.UsageError(f"{error}; {error.hint}") from error
     try:
         asyncio.run(run(plan))
     except PostgresError as error:
@@ -106,6 +116,42 @@ def faults(home: Path) -> None:
         mark = "ON " if item["on"] else "off"
         params = " ".join(f"{key}={param['default']}" for key, param in item["params"].items())
         click.echo(f"{mark}  {item['name']:<18} {item['meaning']}{f'  [{params}]' if params else ''}")
+
+
+@main.command()
+@HOME
+def plants(home: Path) -> None:
+    """List the plants: what is amiss with the ERP and does not pass by itself."""
+    for item in _call(home, "GET", "/plants")["items"]:
+        click.echo(f"{'ON ' if item['on'] else 'off'}  {item['name']:<27} {item['meaning']}")
+
+
+@main.command()
+@click.argument("name")
+@click.argument("state", type=click.Choice(["on", "off"]))
+@HOME
+def plant(name: str, state: str, home: Path) -> None:
+    """Plant something that is amiss, or dig it up.
+
+    \b
+    Example:
+      schoolyard plant no-health-route off
+    """
+    click.echo(json.dumps(_call(home, "POST", f"/plants/{name}", {"on": state == "on"}), indent=2))
+
+
+def _listed(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _renamed(pairs: tuple[str, ...]) -> Renames:
+    found = {}
+    for each in pairs:
+        old, sign, new = each.partition("=")
+        if not sign or not old or not new:
+            raise click.UsageError(f"--rename {each}: write OLD=NEW")
+        found[old] = new
+    return Renames(found)
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from schoolyard import plants
 from schoolyard.faults import SWITCHES, FaultError
 from schoolyard.http import Request, Response, answer_json
 from schoolyard.levers import Levers
@@ -34,6 +35,7 @@ class Control:
             "state": {"GET": self._state},
             "faults": {"GET": self._faults, "POST": self._turn},
             "reset": {"POST": self._reset},
+            "plants": {"GET": self._plants, "POST": self._plant},
             "journal": {"GET": self._journal},
             "deadman": {"GET": self._show_deadman, "POST": self._set_deadman},
         }
@@ -66,6 +68,31 @@ class Control:
         settings = self.levers.faults.read(rest, _body(request))
         await self.levers.turn(rest, settings)
         return await self._faults(request, rest)
+
+    async def _plants(self, request: Request, rest: str) -> Response:
+        present = self.levers.website.erp.plants
+        items = [
+            {"name": name, "on": name in present, "real": plant.is_real, "meaning": plant.meaning}
+            for name, plant in plants.PLANTS.items()
+            if rest in ("", name)
+        ]
+        if not items:
+            plants.read([rest])
+        return answer_json({"items": items})
+
+    async def _plant(self, request: Request, rest: str) -> Response:
+        """Plant or dig up one, `{"on": true}`, or set them all, `{"names": [...]}`."""
+        body = _body(request)
+        present = self.levers.website.erp.plants
+        if rest and isinstance(body, dict) and isinstance(body.get("on"), bool):
+            wanted = {*present, rest} if body["on"] else present - plants.read([rest])
+            wanted = wanted - set(plants.PLANTS[rest].excludes) if rest in plants.PLANTS and body["on"] else wanted
+        elif not rest and isinstance(body, dict) and isinstance(body.get("names"), list):
+            wanted = {str(name) for name in body["names"]}
+        else:
+            raise FaultError(400, "the body must be JSON", '{"on": true} for one plant, {"names": [...]} for all')
+        await self.levers.plant(wanted)
+        return await self._plants(request, rest)
 
     async def _reset(self, request: Request, rest: str) -> Response:
         await self.levers.reset()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from schoolyard.faults import FaultError
 from schoolyard.http import HOST
 from schoolyard.pool import Pool
 from schoolyard.postgres import Postgres
+from schoolyard.renames import Renames
 from schoolyard.rows import World
 from schoolyard.seed import fill
 from schoolyard.wire import Wire
@@ -43,7 +45,7 @@ class Database:
     def _dsn(self, port: int) -> str:
         return f"postgresql://{OWNER}:{self.password}@{HOST}:{port}/{NAME}"
 
-    async def create(self, *, seed: int, scale: str, now: datetime) -> World:
+    async def create(self, *, seed: int, scale: str, now: datetime, renames: Renames) -> World:
         """Make the cluster, the owner and the filled database, and open the wire.
 
         The owner may create roles and pass pg_monitor on, as the owner of a managed database may.
@@ -63,8 +65,15 @@ class Database:
         async with await self._superuser(NAME) as connection:
             await connection.execute("CREATE EXTENSION pg_stat_statements")
         world = fill(self.direct_dsn, seed=seed, scale=scale, now=now)
+        await self.execute([each.as_string() for each in renames.statements(OWNER, NAME)])
         await self.wire.port.open()
         return world
+
+    async def execute(self, statements: Sequence[str]) -> None:
+        """Run statements on the ERP's database as its superuser, all or none. Raises FaultError when it is away."""
+        async with await self._superuser(NAME) as connection, connection.transaction():
+            for each in statements:
+                await connection.execute(each.encode())
 
     async def revoke_logins(self) -> None:
         """Take LOGIN from every role but the owner and the superuser and end their sessions. Raises FaultError."""

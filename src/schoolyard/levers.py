@@ -2,14 +2,17 @@
 
 import asyncio
 import signal
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from schoolyard import plants
 from schoolyard.database import Database, Hog
 from schoolyard.faults import Faults, Value
 from schoolyard.http import Site
 from schoolyard.pool import Pool
 from schoolyard.receivers.mail import Mail
 from schoolyard.receivers.trouble import Trouble
+from schoolyard.renames import Renames
 from schoolyard.traffic import Traffic
 from schoolyard.web.site import Website
 
@@ -28,6 +31,7 @@ class Levers:
     troubles: dict[str, Trouble]
     traffic: Traffic
     faults: Faults = field(default_factory=Faults)
+    renames: Renames = field(default_factory=Renames)
     _held: str = ""
     _is_revoked: bool = False
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -49,6 +53,19 @@ class Levers:
                 if before is not None:
                     self.faults.active[name] = before
                 raise
+
+    async def plant(self, names: Collection[str], *, at_start: bool = False) -> None:
+        """Let exactly these plants be there. Raises FaultError for unknown ones, and for two that don't go together."""
+        wanted = plants.read(names)
+        async with self._lock:
+            present = self.website.erp.plants
+            mended = [name for name in plants.PLANTS if name not in wanted and (at_start or name in present)]
+            planted = [name for name in plants.PLANTS if name in wanted and (at_start or name not in present)]
+            statements = [each for name in mended for each in plants.PLANTS[name].mend]
+            statements += [each for name in planted for each in plants.PLANTS[name].plant]
+            if statements:
+                await self.database.execute([self.renames.fill(each) for each in statements])
+            self.website.erp.plants = wanted
 
     async def reset(self) -> None:
         """Switch every fault off."""

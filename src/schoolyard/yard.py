@@ -6,10 +6,10 @@ import os
 import signal
 import uuid
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from schoolyard import clock
+from schoolyard import clock, plants
 from schoolyard.control import Control
 from schoolyard.database import OWNER, Database, Hog, new_rng
 from schoolyard.http import HOST, Request, Response, Site, answer_html
@@ -21,6 +21,7 @@ from schoolyard.receivers.hook import Hook
 from schoolyard.receivers.journal import Journal
 from schoolyard.receivers.mail import Mail, address
 from schoolyard.receivers.slack import Slack
+from schoolyard.renames import Renames
 from schoolyard.rows import World
 from schoolyard.traffic import Traffic, visits
 from schoolyard.web import pages
@@ -44,6 +45,14 @@ class Plan:
     pool_limit: int = 5
     pool_timeout_s: float = 10.0
     echo: bool = False
+    plants: tuple[str, ...] | None = None  # None: those of the mode
+    renames: Renames = field(default_factory=Renames)
+
+    def planted(self) -> frozenset[str]:
+        """Return what is planted at the start. Raises FaultError."""
+        if self.plants is None:
+            return plants.REAL if self.mode == "real" else frozenset()
+        return plants.read(self.plants)
 
 
 class Yard:
@@ -86,11 +95,14 @@ class Yard:
 
     async def start(self) -> None:
         """Start everything and write state.json. Raises PostgresError when the database cannot be made."""
-        self.world = await self.database.create(seed=self.plan.seed, scale=self.plan.scale, now=clock.now())
+        self.world = await self.database.create(
+            seed=self.plan.seed, scale=self.plan.scale, now=clock.now(), renames=self.plan.renames
+        )
         plan = visits(self.world, new_rng(self.plan.seed, "traffic"))
         rate = self.plan.traffic_rate
         self.traffic = Traffic(self.site.url, plan, rate=rate or 1.0, hour=self.plan.hour)
         self.levers = self._levers()
+        await self.levers.plant(self.plan.planted(), at_start=True)
         self.control = Site(Control(self.levers, self.journals, self.deadman, self.state).answer)
         for port in (self.site, self.elsewhere, self.slack_site, self.hook_site, self.deadman_site, self.control):
             await port.open()
@@ -122,6 +134,7 @@ class Yard:
                 "smtp_trouble": self.mail.trouble,
             },
             traffic=self.traffic,
+            renames=self.plan.renames,
         )
 
     async def stop(self) -> None:
@@ -191,6 +204,7 @@ class Yard:
         return {
             **self.document(),
             "faults": self.levers.faults.active,
+            "plants": sorted(self.erp.plants),
             "deadman": self.deadman.show(),
             "counters": {
                 "website": dict(self.erp.answered),

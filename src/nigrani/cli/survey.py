@@ -50,7 +50,7 @@ def survey(context: click.Context, tries: bool, yes: bool, last: bool, by: str, 
         if found is None:
             raise NigraniError("Nothing was surveyed yet.", "Begin with: nigrani survey")
         return _tell(found.number, found.report, as_json=as_json)
-    guide = schedule.load_guide(home)
+    guide = schedule.running_guide(home)
     if tries and not yes and not _agreed(dict(asking.plans(guide)), as_json=as_json):
         return USAGE
     if as_json:

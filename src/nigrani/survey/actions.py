@@ -46,20 +46,26 @@ def carry_out_here(
     If this process dies, a worker carries it out again.
     """
     row = _open(guide, by=by, tries=tries, now=now, leased=True)
-    report = _carry_out(row, guide, progress=progress)
-    return row.pk, report
+    return row.pk, _carry_out(row, guide, progress=progress)
 
 
-def turn(guide: Guide, *, now: datetime, pace: timedelta = asking.PACE) -> int:
-    """Plan the daily survey, and carry out one that is due. Returns how many were carried out: 0 or 1."""
+def take(guide: Guide, *, now: datetime) -> Survey | None:
+    """Plan the daily survey, and claim one that is due: the caller must carry it out."""
     _plan(guide, now=now)
     for row in due.claim(Survey, now=now, lease=LEASE, limit=1, where=Q(state__in=OPEN)):
-        if row.begun >= _BEGUN_MAX:
-            _end(row, "failed", now=now, error=f"It was begun {row.begun} times and never came to its end.")
-            continue
-        _carry_out(row, guide, pace=pace)
-        return 1
-    return 0
+        if row.begun < _BEGUN_MAX:
+            return row
+        _end(row, "failed", now=now, error=f"It was begun {row.begun} times and never came to its end.")
+    return None
+
+
+def carry_out(row: Survey, guide: Guide, *, pace: timedelta = asking.PACE) -> Report:
+    """Carry out a survey that was claimed. A failure of our own is written, and raised."""
+    try:
+        return _carry_out(row, guide, pace=pace)
+    except Exception as error:
+        _end(row, "failed", now=clock.now(), error=f"Nigrani itself failed: {type(error).__name__}. See the log.")
+        raise
 
 
 def _open(guide: Guide, *, by: str, tries: bool, now: datetime, leased: bool) -> Survey:

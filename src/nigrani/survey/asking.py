@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
@@ -17,7 +18,7 @@ from nigrani import integrations
 from nigrani.guide.model import Finding, Guide
 from nigrani.integrations import Question, Seen
 from nigrani.integrations.postgres import catalog, quiet, roles
-from nigrani.integrations.postgres.survey import lacks_right
+from nigrani.integrations.postgres import survey as database
 from nigrani.lib import clock
 from nigrani.lib.errors import Refused, SourceError, Unreachable
 
@@ -27,6 +28,7 @@ from .report import FindingResult, FindingState
 PACE = timedelta(milliseconds=500)
 TIMEOUT = timedelta(seconds=10)
 _SILENT_MAX = 2
+_PERSONAL = "-- Some of these hold personal data: they are compared inside the database, only counts come out.\n"
 _ROUNDS = 3  # how often a call is repeated to see whether it leaves a database alone
 
 
@@ -42,14 +44,43 @@ class Asking:
     unreadable: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # source -> table -> columns
     away: dict[str, str] = field(default_factory=dict)  # sources that are asked no more, and why
     _silent: dict[str, int] = field(default_factory=dict)
+    _seen_already: dict[str, tuple[Seen, datetime]] = field(default_factory=dict)
 
     def ask_all(self, progress: Callable[[int], None] = lambda _: None) -> list[FindingResult]:
         """Ask everything, telling after each how many are done."""
         results = []
+        self._ask_together()
         for finding in self.guide.findings.values():
             results.append(self._ask(finding))
             progress(len(results))
         return results
+
+    def _ask_together(self) -> None:
+        """Ask what a database can be asked in one go; what fails so is asked by itself in its turn."""
+        for name, source in self.guide.sources.items():
+            if source.kind != "postgres" or not source.is_set_up:
+                continue
+            chosen = {
+                each.name: Question(source.config, each.config, self.timeout, self._filled(name))
+                for each in self.guide.findings.values()
+                if each.source == name and self._is_plain(each) and not self._unnamed(each)
+            }
+            if name in self.away:
+                continue
+            at = clock.now()
+            with suppress(SourceError):
+                for finding, seen in database.together(chosen).items():
+                    self._seen_already[finding] = (seen, at)
+
+    def _is_plain(self, finding: Finding) -> bool:
+        """Whether a question is one SELECT and nothing besides."""
+        if finding.missing or finding.quiet or (finding.tries and not self.tries):
+            return False
+        return bool(finding.config.sql)
+
+    def _filled(self, source: str) -> Mapping[str, str]:
+        known = self.names.get(source, {})
+        return naming.placeholders(known) if not isinstance(known, SourceError) else {}
 
     def tables(self) -> dict[str, str]:
         """Return what the guide's tables are called, as far as they were found."""
@@ -59,7 +90,7 @@ class Asking:
     def grants(self) -> str:
         """Return SQL that would let our roles read what they could not; "" when nothing was refused."""
         return "".join(
-            roles.reading({table: sorted(columns) for table, columns in tables.items()}, self._role(source))
+            _PERSONAL + roles.reading({table: sorted(columns) for table, columns in tables.items()}, self._role(source))
             for source, tables in self.unreadable.items()
         )
 
@@ -80,7 +111,10 @@ class Asking:
             return _result(finding, "could not look", why_not)
         at = clock.now()
         try:
-            seen = self._seen(finding, source.kind)
+            if finding.name in self._seen_already:
+                seen, at = self._seen_already[finding.name]
+            else:
+                seen = self._seen(finding, source.kind)
         except SourceError as error:
             self._note_unreadable(finding, error)
             if isinstance(error, Unreachable):
@@ -95,9 +129,7 @@ class Asking:
 
     def _seen(self, finding: Finding, kind: str) -> Seen:
         source = self.guide.sources[finding.source]
-        known = self.names.get(finding.source, {})
-        filled = naming.placeholders(known) if not isinstance(known, SourceError) else {}
-        question = Question(source.config, finding.config, self.timeout, filled)
+        question = Question(source.config, finding.config, self.timeout, self._filled(finding.source))
         surveyor = integrations.find(kind).surveyor
         if kind == "web":
             threading.Event().wait(self.pace.total_seconds())
@@ -108,14 +140,14 @@ class Asking:
     def _untouched(self, finding: Finding, ask: Callable[[], Seen]) -> Seen:
         """Ask, and see whether a database was touched meanwhile. Others' work can't be told from the call's, so one
         quiet round proves that the call leaves it alone, and a busy database proves nothing."""
-        database = self.guide.sources[finding.quiet]
-        if not database.is_set_up:
-            raise Refused(f"{database.title} is not set up, so nobody sees whether it is touched.")
+        watched = self.guide.sources[finding.quiet]
+        if not watched.is_set_up:
+            raise Refused(f"{watched.title} is not set up, so nobody sees whether it is touched.")
 
         def touched(act: Callable[[], Seen]) -> tuple[Seen, bool]:
-            before = quiet.last_work(database.config.dsn, timeout=self.timeout)
+            before = quiet.last_work(watched.config.dsn, timeout=self.timeout)
             came = act()
-            return came, quiet.last_work(database.config.dsn, timeout=self.timeout) != before
+            return came, quiet.last_work(watched.config.dsn, timeout=self.timeout) != before
 
         seen = nothing = Seen(None, "", "")
         for _ in range(_ROUNDS):
@@ -123,10 +155,10 @@ class Asking:
             if seen.found is not True:
                 return seen
             if not was_touched:
-                return replace(seen, came=f"{seen.came}; {database.title} did nothing meanwhile")
+                return replace(seen, came=f"{seen.came}; {watched.title} did nothing meanwhile")
         if touched(lambda: nothing)[1]:
-            return replace(seen, found=None, came=f"{seen.came}; {database.title} is too busy to tell")
-        return replace(seen, found=False, came=f"{seen.came}; {database.title} worked each time")
+            return replace(seen, found=None, came=f"{seen.came}; {watched.title} is too busy to tell")
+        return replace(seen, found=False, came=f"{seen.came}; {watched.title} worked each time")
 
     def _unnamed(self, finding: Finding) -> str:
         """Say why the question's tables can't be named, or ""."""
@@ -156,13 +188,13 @@ class Asking:
 
     def _note_unreadable(self, finding: Finding, error: SourceError) -> None:
         known = self.names.get(finding.source)
-        if known is None or isinstance(known, SourceError) or not lacks_right(error):
+        if known is None or isinstance(known, SourceError) or not database.lacks_right(error):
             return
         for table, column in finding.config.reads():
             found: Any = known[table]
             columns = self.unreadable.setdefault(finding.source, {}).setdefault(f"{found.schema}.{found.name}", set())
-            if column or not columns:
-                columns.add(found.columns[column] if column else next(iter(found.columns.values())))
+            if column:
+                columns.add(found.columns[column])
 
 
 def _result(

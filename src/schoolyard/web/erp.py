@@ -39,7 +39,7 @@ class Lines:
 
 @dataclass
 class Erp:
-    """mode: `real` is the ERP as observed, `repaired` what its guide asks of it."""
+    """mode: `real` is the ERP as observed, `repaired` what its guide asks of it. plants: what is amiss now."""
 
     pool: Pool
     mode: Mode
@@ -49,12 +49,13 @@ class Erp:
     rng: random.Random
     started_at: float = field(default_factory=lambda: clock.now().timestamp())
     health_route_flipped: bool = False
+    plants: frozenset[str] = frozenset()
     answered: Counter[str] = field(default_factory=Counter)
 
     @property
     def has_health_route(self) -> bool:
         """The real ERP has no /api/health and no /api/status: only its public list names them."""
-        return (self.mode == "repaired") != self.health_route_flipped
+        return ("no-health-route" not in self.plants) != self.health_route_flipped
 
     def new_id(self) -> str:
         return make_id(self.rng)

@@ -1,5 +1,6 @@
 """The routes that need no login, the session routes, and the pages behind the login."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,11 @@ class Routes:
             ("GET", "/api/webhooks/monitoring"): self.webhook_ready,
             ("GET", "/api/webhooks/msg91"): self.webhook_ready,
             ("GET", "/api/super-admin/system/health"): self.system_health,
+            ("GET", "/api/csrf-token"): self.csrf_token,
+            ("POST", "/api/payments/webhook"): self.payment_webhook,
+            ("POST", "/api/web-vitals"): self.web_vitals,
+            ("GET", "/api/cron/cleanup-sessions"): self.clean_up,
+            ("GET", "/api/r2/files"): self.files,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -62,7 +68,13 @@ class Routes:
         return answer_html(pages.HOME)
 
     async def login_page(self, request: Request) -> Response:
-        """Show the login form: no database read, so 200 proves only the web tier."""
+        """Show the login form. As observed it reads no database, so 200 proves only the web tier."""
+        if "login-no-proof" not in self.erp.plants:
+            try:
+                await self.erp.pool.one("SELECT 1 AS alive")
+            except PrismaError as error:
+                self.erp.lines.prisma("$queryRaw", error)
+                return answer_html(pages.SERVER_ERROR, status=500)
         return answer_html(pages.LOGIN)
 
     async def setup_page(self, request: Request) -> Response:
@@ -128,6 +140,32 @@ class Routes:
         response.headers.append(session_cookie(self.erp.sessions.issue(renewed), expires=expires))
         return response
 
+    async def csrf_token(self, request: Request) -> Response:
+        """Hand out a token of the ERP's own CSRF pair. As observed, the cookie that belongs to it is never set."""
+        token = secrets.token_hex(32)
+        response = answer_json({"csrfToken": token})
+        if "csrf-cookie-never-set" not in self.erp.plants:
+            response.headers.append(("set-cookie", f"csrf-token={token}; Path=/; SameSite=Strict"))
+        return response
+
+    async def payment_webhook(self, request: Request) -> Response:
+        """Refuse what the gateway did not sign; this yard has no gateway that could."""
+        is_signed = "x-razorpay-signature" in request.headers
+        self.erp.lines.say("Invalid webhook signature" if is_signed else "Webhook signature missing")
+        return answer_json({"error": "Invalid signature" if is_signed else "Signature missing"}, status=400)
+
+    async def web_vitals(self, request: Request) -> Response:
+        return answer_json({"success": True})
+
+    async def clean_up(self, request: Request) -> Response:
+        """Say how many sessions have run out, to whoever knows the secret of scheduled jobs."""
+        if "cron-open" not in self.erp.plants:
+            return answer_json({"error": "Unauthorized"}, status=401)
+        return answer_json({"success": True, "stats": {"expired": 0, "active": 0}})
+
+    async def files(self, request: Request) -> Response:
+        return answer_json({"success": False, "error": "File key is required"}, status=400)
+
     async def sign_out(self, request: Request) -> Response:
         session = self.erp.sessions.read(request)
         if session is not None:
@@ -187,5 +225,11 @@ class Routes:
             "version": "1.0.0",
             "environment": "production",
             "services": services,
-            "metrics": {"memory": {"used": 187, "total": 512}, "performance": {"averageResponseTime": 150, "rpm": 45}},
+            "metrics": {"memory": {"used": 187, "total": 512}, "performance": self._performance(took_ms)},
         }
+
+    def _performance(self, took_ms: float) -> dict[str, float]:
+        if "health-numbers-constant" in self.erp.plants:
+            return {"averageResponseTime": 150, "rpm": 45}
+        minutes = max(1.0, (clock.now().timestamp() - self.erp.started_at) / 60)
+        return {"averageResponseTime": round(took_ms, 3), "rpm": round(self.erp.answered.total() / minutes, 3)}

@@ -10,7 +10,7 @@ from schoolyard.http import Request, Response, answer_html, answer_json
 from schoolyard.web import pages
 from schoolyard.web.erp import Erp
 from schoolyard.web.routes import Routes
-from schoolyard.web.rules import Limiter, area_role, csrf_fails, is_public
+from schoolyard.web.rules import Limiter, area_role, csrf_fails, is_public, open_paths
 from schoolyard.web.sessions import CSRF_COOKIE
 
 SECURITY_HEADERS = (
@@ -47,6 +47,8 @@ class Website:
     async def answer(self, request: Request) -> Response:
         response = await self._spoil(request) or await self._pass_middleware(request)
         response.headers.extend(SECURITY_HEADERS)
+        if "no-content-security-policy" not in self.erp.plants:
+            response.headers.append(("Content-Security-Policy", "default-src 'self'"))
         self.erp.answered[f"{response.status // 100}xx"] += 1
         return response
 
@@ -71,18 +73,23 @@ class Website:
         refused = self.limiter.refusal(request)
         if refused:
             return refused
-        if csrf_fails(request):
+        is_open = request.path.startswith(open_paths(self.erp.plants))
+        if csrf_fails(request) and not is_open:
             self.erp.lines.say(f"CSRF validation failed for {request.method} {request.path}")
             return answer_json({"error": "CSRF validation failed", "code": "CSRF_TOKEN_INVALID"}, status=403)
         token, fresh = self.erp.sessions.csrf(request)
-        elsewhere = self._redirect(request)
-        if elsewhere is None:
+        elsewhere = None if is_open else self._redirect(request)
+        if elsewhere is not None and self._may_refuse(request):
+            response = answer_json({"error": "Unauthorized"}, status=401)
+        elif elsewhere is None:
             told = replace(request, headers={**request.headers, "x-authjs-csrf": token})
             response = await self.routes.answer(told)
         else:
             response = Response(307, b"", [("location", self.erp.origin() + elsewhere)])
         if fresh:
             response.headers.append(("set-cookie", f"{CSRF_COOKIE}={fresh}; Path=/; HttpOnly; SameSite=Lax"))
+        if request.path.startswith("/api/") and "limiter-unseen" not in self.erp.plants:
+            response.headers.extend(self.limiter.allowance(request))
         origin = quote(self.erp.origin(), safe="")
         response.headers.append(("set-cookie", f"authjs.callback-url={origin}; Path=/; HttpOnly; SameSite=Lax"))
         return response
@@ -91,6 +98,8 @@ class Website:
         """Return where a request is sent instead: to the login without a session, away from another role's area."""
         if is_public(request.path):
             return None
+        if area_role(request.path) and "middleware-missing" in self.erp.plants:
+            return None
         session = self.erp.sessions.read(request)
         if session is None:
             return f"/login?callbackUrl={quote(request.path, safe='')}"
@@ -98,6 +107,15 @@ class Website:
         if wanted is None or wanted == session.role:
             return None
         return "/login?error=access_denied" if wanted == "SUPER_ADMIN" else "/dashboard"
+
+    def _may_refuse(self, request: Request) -> bool:
+        """Whether an API call without a session is told so; as observed it is redirected like a page."""
+        return (
+            request.path.startswith("/api/")
+            and not request.path.startswith("/api/cron")
+            and "denials-redirect" not in self.erp.plants
+            and self.erp.sessions.read(request) is None
+        )
 
 
 async def _trickle(pause_s: float) -> AsyncIterator[bytes]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from nigrani.integrations import Question, Seen
 from nigrani.lib import clock, postgres
-from nigrani.lib.errors import Refused, SourceError, Unreadable
+from nigrani.lib.errors import SourceError, Unreadable
 from nigrani.lib.postgres_errors import PostgresError, told
 from nigrani.lib.scrub import scrub
 
@@ -26,21 +27,56 @@ def survey(question: Question) -> Seen:
     source: SourceConfig = question.source_config
     if config.must_run:
         return _could_run(source, config.must_run, timeout=question.timeout)
-    sql = " ".join(fill(config.sql, question.names).split())
-    rows = postgres.run(source.dsn, sql, deadline=question.timeout, max_rows=2)
-    if rows.is_superuser and not source.allow_superuser:
-        raise Refused(
-            "The monitor's role is a superuser, which may do anything.",
-            "Create nigrani_monitor, or set allow_superuser: true.",
-        )
-    found = list(rows)
-    if len(found) != 1 or "found" not in found[0]:
+    sql = _asked(question)
+    rows = postgres.run(source.dsn, sql, deadline=question.timeout, max_rows=2, may_be_superuser=source.allow_superuser)
+    return _seen(sql, list(rows))
+
+
+def together(questions: Mapping[str, Question]) -> dict[str, Seen]:
+    """Ask SELECTs of one database in one statement, so that it is bothered once. Returns what could be told.
+
+    When one of them fails, all do: then ask each by itself. Raises SourceError.
+    """
+    asked = {name: _asked(each) for name, each in questions.items()}
+    if not asked:
+        return {}
+    names, first = list(asked), next(iter(questions.values()))
+    # The guide's own SELECTs, in a transaction that only reads: joined as they are.
+    whole = "\nUNION ALL ".join(
+        f"SELECT {at} AS number, row_to_json(question) AS row FROM ({asked[name]}\n) AS question"  # noqa: S608
+        for at, name in enumerate(names)
+    )
+    config: SourceConfig = first.source_config
+    rows = postgres.run(
+        config.dsn,
+        whole,
+        deadline=first.timeout,
+        max_rows=2 * len(names),
+        may_be_superuser=config.allow_superuser,
+    )
+    answers: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        answers.setdefault(names[row["number"]], []).append(row["row"])
+    found = {}
+    for name, each in answers.items():
+        with suppress(Unreadable):  # asked by itself, it says what is wrong
+            found[name] = _seen(asked[name], each)
+    return found
+
+
+def _asked(question: Question) -> str:
+    return fill(question.config.sql, question.names)
+
+
+def _seen(sql: str, rows: Sequence[Mapping[str, Any]]) -> Seen:
+    if len(rows) != 1 or "found" not in rows[0]:
         raise Unreadable("The question did not return one row with a column `found`.", "Mend its SQL in the guide.")
-    row: dict[str, Any] = found[0]
+    row = dict(rows[0])
     is_there = row.pop("found")
     if is_there is not None and not isinstance(is_there, bool):
         raise Unreadable("The question's column `found` is neither true, false nor null.", "Mend its SQL in the guide.")
-    return Seen(is_there, sql, ", ".join(f"{name} {_shown(value)}" for name, value in row.items()) or "nothing more")
+    asked = " ".join(sql.split())
+    return Seen(is_there, asked, ", ".join(f"{name} {_shown(value)}" for name, value in row.items()) or "nothing more")
 
 
 def fill(sql: str, names: Mapping[str, str]) -> str:
@@ -61,7 +97,13 @@ def _could_run(source: SourceConfig, statements: tuple[str, ...], *, timeout: ti
     for statement in statements:
         left = timedelta(seconds=max(0.1, until - clock.monotonic()))
         try:
-            postgres.run(source.dsn, f"EXPLAIN {statement.rstrip().rstrip(';')}", deadline=left, max_rows=500)
+            postgres.run(
+                source.dsn,
+                f"EXPLAIN {statement.rstrip().rstrip(';')}",
+                deadline=left,
+                max_rows=500,
+                may_be_superuser=source.allow_superuser,
+            )
             runs += 1
         except SourceError as error:
             behind = told(error)
