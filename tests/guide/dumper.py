@@ -97,7 +97,7 @@ def _covers(covers: tuple[Cover, ...]) -> list[Any]:
 def _measure(measure: Measure) -> dict[str, Any]:
     return {
         "means": measure.means, "unit": measure.unit, "combine": measure.combine, "needs": [*measure.needs],
-        "by": [*measure.by], "covers": _covers(measure.covers), "sql": measure.sql,
+        "by": [*measure.by], "asks": [*measure.asks], "covers": _covers(measure.covers), "sql": measure.sql,
     }  # fmt: skip
 
 

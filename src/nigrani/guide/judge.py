@@ -32,6 +32,9 @@ def judge(
     for name, measure in shapes.get("measures", {}).items():
         label = f"the measure '{clip(name)}'"
         _labels(measure, label, problems)
+        if is_read(measure.asks):
+            _probes(measure.asks, measure, measure.at["asks"], shapes=shapes, what=f"'asks' of {label}",
+                    problems=problems)  # fmt: skip
         if is_read(measure.sql):
             tables[name] = _sql(measure, label, inspect_sql, problems)
     for name, alert in shapes.get("alerts", {}).items():
@@ -90,11 +93,11 @@ def _only(only: Any, name: Any, at: Places, *, shapes: Shapes, label: str, probl
             sentence = f"'only' of {label} has '{clip(each)}', which is no label of the measure"
             problems.add(at["only"], sentence, wrote=each, names=measure.by)
         elif each == "probe":
-            _probes(values, measure, at["only"], shapes=shapes, label=label, problems=problems)
+            _probes(values, measure, at["only"], shapes=shapes, what=f"'only' of {label}", problems=problems)
 
 
 def _probes(
-    values: tuple[str, ...], measure: MeasureShape, where: Where, *, shapes: Shapes, label: str, problems: Problems
+    values: tuple[str, ...], measure: MeasureShape, where: Where, *, shapes: Shapes, what: str, problems: Problems
 ) -> None:
     sources = [shapes["sources"].get(name) for name in measure.needs] if is_read(measure.needs) else []
     tables = [getattr(source, "probes", None) for source in sources]
@@ -103,7 +106,7 @@ def _probes(
     names = {key.text for table in tables if isinstance(table, Entries) for key, _ in table.pairs}
     for value in values:
         if value not in names:
-            sentence = f"'only' of {label} names the probe '{clip(value)}', which no source of the measure has"
+            sentence = f"{what} names the probe '{clip(value)}', which no source of the measure has"
             problems.add(where, sentence, wrote=value, names=names)
 
 

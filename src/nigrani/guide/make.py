@@ -129,6 +129,7 @@ def _measure(name: str, shape: MeasureShape, tables: tuple[str, ...]) -> model.M
         tables=tables,
         covers=shape.covers,
         where=shape.where,
+        asks=shape.asks,
     )
 
 

@@ -77,6 +77,7 @@ class Measure:
         `combine` asks: `den` (ratio), `digest` (p50, p95, p99: hex of a quantilesTDigest state; uniq: hex of a uniq
         state).
     tables: the telemetry tables the SQL reads (found by the loader's `inspect_sql`).
+    asks: probes of its sources that it lives on.
     min_n: fewer observations in a window than this are "too little traffic".
     """
 
@@ -90,6 +91,7 @@ class Measure:
     tables: tuple[str, ...]
     covers: tuple[Cover, ...]
     where: Where
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

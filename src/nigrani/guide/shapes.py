@@ -158,6 +158,14 @@ class MeasureShape:
     needs: tuple[Annotated[str, Ref("source")], ...] = field(
         default=(), metadata=_says("Sources whose darkness makes it unknown.", ["website"])
     )
+    asks: tuple[Text, ...] = field(
+        default=(),
+        metadata=_says(
+            "Probes of those sources that it lives on: one that is not answered makes it unknown, one to which the "
+            "system has nothing to say makes it no source.",
+            ["statements"],
+        ),
+    )
     by: tuple[Text, ...] = field(default=(), metadata=_says("Labels: one series for each value.", ["probe"]))
     covers: tuple[Covered, ...] = field(default=(), metadata=_COVERS)
 

@@ -20,20 +20,22 @@ BEHIND = timedelta(seconds=90)  # more than a watermark in PostgreSQL may lag wh
 @dataclass(frozen=True)
 class Standing:
     """`known` is "known", "unknown" or "no_source"; `says` tells why when it is not known. version: changes whenever
-    readings were written."""
+    readings were written. filled_from: from which minute on its past is computed; None while nothing is."""
 
     known: Known
     says: str
     sql_hash: str
     version: str
+    filled_from: datetime | None = None
 
 
 def standings(guide: Guide, *, now: datetime) -> dict[str, Standing]:
     """Return the standing of every measure of the guide, by name."""
     ages = sources.ages(guide, now)
     marks = {mark.measure: mark for mark in Watermark.objects.all()}
+    silent = sources.unanswered(guide, now) if any(each.asks for each in guide.measures.values()) else {}
     return {
-        measure.name: _standing(guide, measure, ages, marks.get(measure.name), now)
+        measure.name: _standing(guide, measure, ages, silent, marks.get(measure.name), now)
         for measure in guide.measures.values()
     }
 
@@ -44,16 +46,28 @@ def darkness(guide: Guide, measure: Measure, *, now: datetime) -> str:
 
 
 def _standing(
-    guide: Guide, measure: Measure, ages: Mapping[str, float | None], mark: Watermark | None, now: datetime
+    guide: Guide,
+    measure: Measure,
+    ages: Mapping[str, float | None],
+    silent: Mapping[tuple[str, str], sources.Unanswered],
+    mark: Watermark | None,
+    now: datetime,
 ) -> Standing:
     text = sql_hash(measure)
     needed = [guide.sources[name] for name in measure.needs if name in guide.sources]
     for source in needed:
         if not source.is_set_up:
             return Standing("no_source", f"{source.title} is not set up: {_missing(source)}", text, "")
-    says = _darkness(needed, ages) or _backlog(mark, text, now)
+    whys = [
+        silent[place] for place in ((need, ask) for need in measure.needs for ask in measure.asks) if place in silent
+    ]
+    for why in whys:
+        if why.is_absent:
+            return Standing("no_source", why.says, text, "")
+    says = _darkness(needed, ages) or next((why.says for why in whys), "") or _backlog(mark, text, now)
     version = f"{mark.pk} {mark.read_at}" if mark else ""
-    return Standing("unknown" if says else "known", says, text, version)
+    filled_from = mark.filled_from if mark and mark.sql_hash == text else None
+    return Standing("unknown" if says else "known", says, text, version, filled_from)
 
 
 def _missing(source: Source) -> str:

@@ -13,6 +13,7 @@ from nigrani.guide.model import Condition, Guide, Measure
 from nigrani.lib.errors import SourceError
 from nigrani.telemetry import store
 
+from . import history
 from . import labels as label_sets
 from .merging import MERGED, Way, kind, number
 from .standing import Standing, standings
@@ -103,7 +104,9 @@ def _merged(
 ) -> Merged:
     span = window(condition.over, at=now)
     found = rows.get((measure.name, condition.over), {})
-    place = (measure.name, measure.unit, condition.over, condition.min_n, tuple(sorted(condition.only.items())))
+    is_half = standing.filled_from is not None and _is_half_filled(standing.filled_from, span)
+    only = tuple(sorted(condition.only.items()))
+    place = (measure.name, measure.unit, condition.over, condition.min_n, only, is_half)
     kept = _cache.values.get(place)
     if kept and kept[0] is found and kept[1] == span:
         return Merged(measure, condition, standing, span, kept[2])
@@ -129,6 +132,9 @@ def _value(
 ) -> Value:
     if standing.known != "known":
         return Value(standing.known, None, 0, standing.says, span, labels)
+    if standing.filled_from is not None and _is_half_filled(standing.filled_from, span):
+        says = f"its past is filled only from {standing.filled_from:%Y-%m-%d %H:%M} UTC on"
+        return Value("unknown", None, 0, says, span, labels)
     return settle(
         measure,
         row.number if row else None,
@@ -139,6 +145,11 @@ def _value(
         labels=labels,
         first=row.first if row else None,
     )
+
+
+def _is_half_filled(filled_from: datetime, span: Window) -> bool:
+    """Whether a window reaches into a past that is not computed yet: a part of it would be judged as the whole."""
+    return filled_from > max(span.start, span.end - history.DEPTH)
 
 
 def _rows(

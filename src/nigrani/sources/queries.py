@@ -11,6 +11,7 @@ from django.db.models import Min
 
 from nigrani.guide import Guide
 from nigrani.guide import Source as Declared
+from nigrani.lib.units import show_duration
 
 from .models import Probe, Source
 from .state import Belief
@@ -126,6 +127,41 @@ def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str,
             found[name] = max(seen)
         if max(ratios)[0] > 1 and found.get(name, 0) <= 1:
             found.pop(name, None)
+    return found
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """Why what lives on one question can't be told now.
+
+    is_absent: the system has nothing to say to it, and `says` what mends that; else it is just not answered.
+    """
+
+    is_absent: bool
+    says: str
+
+
+def unanswered(guide: Guide, now: datetime) -> dict[tuple[str, str], Unanswered]:
+    """Return every question, by source and probe, that has no answer to go by: one query."""
+    rows = Probe.objects.filter(source__name__in=guide.sources, gone_at=None).select_related("source")
+    found = {}
+    for row in rows:
+        declared = guide.sources[row.source.name]
+        borne = max(declared.stale_after, 3 * (row.pace or row.every))
+        at = f"The question {row.probe} of {declared.title}"
+        if row.last_outcome == "absent":
+            why = Unanswered(True, row.last_detail.rstrip("."))
+        elif row.last_at is None:
+            why = Unanswered(False, f"{at} was not answered yet")
+        elif row.last_outcome == "blind" and row.blind_since and now - row.blind_since > borne:
+            why = Unanswered(False, f"{at} is not answered: {row.last_detail.rstrip('.')}")
+        elif now - row.last_at > borne:
+            why = Unanswered(
+                False, f"{at} has not been answered for {show_duration((now - row.last_at).total_seconds())}"
+            )
+        else:
+            continue
+        found[row.source.name, row.probe] = why
     return found
 
 
