@@ -28,13 +28,12 @@ from . import rules, rungs
 from .judge import holds_of, judge, telling
 from .ladder import climb
 from .models import Alert, Transition
-from .state import LOUD, Found, Next
+from .state import GONE_AFTER, LOUD, Found, Next
 from .verdict import finding
 
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(minutes=1)  # a store that restarts makes nothing unknown
-GONE_AFTER = timedelta(days=1)  # a label set without a reading for so long is taken for removed
 _LOCK = 0x6E67616C  # one pass writes at a time: PostgreSQL's advisory lock
 _FRESH = {True: timedelta(seconds=15), False: timedelta(minutes=1)}  # how old a shown value gets: not ok, ok
 

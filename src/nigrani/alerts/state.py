@@ -16,6 +16,7 @@ from nigrani.lib.units import show_duration
 State = Literal["ok", "pending", "firing", "recovering", "unknown"]
 Known = Literal["known", "unknown", "too_little", "no_source"]
 
+GONE_AFTER = timedelta(days=1)  # a label set without a reading for so long is taken for removed
 LOUD: frozenset[State] = frozenset({"firing", "recovering"})
 
 

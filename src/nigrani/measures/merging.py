@@ -9,12 +9,12 @@ from nigrani.guide.model import Measure
 
 Way = Literal["plain", "quantiles", "uniq"]
 
-_LEVELS = {"p50": 1, "p95": 2, "p99": 3}
-_TDIGEST = "AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Float64)"
+LEVELS = {"p50": 1, "p95": 2, "p99": 3}
+TDIGEST = "AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Float64)"
 MERGED: Mapping[Way, str] = {
     "plain": "sum(num) AS total, sum(den) AS whole, max(num) AS top, argMax(num, minute) AS newest, [0.0] AS quantiles",
     "quantiles": f"""0. AS total, 0. AS whole, 0. AS top, 0. AS newest,
-        quantilesTDigestMerge(0.5, 0.95, 0.99)(CAST(unhex(digest) AS {_TDIGEST})) AS quantiles""",
+        quantilesTDigestMerge(0.5, 0.95, 0.99)(CAST(unhex(digest) AS {TDIGEST})) AS quantiles""",
     "uniq": """toFloat64(uniqMerge(CAST(unhex(digest) AS AggregateFunction(uniq, String)))) AS total, 0. AS whole,
         0. AS top, 0. AS newest, [0.0] AS quantiles""",
 }
@@ -22,7 +22,7 @@ MERGED: Mapping[Way, str] = {
 
 def kind(measure: Measure) -> Way:
     """Return which of MERGED fits the measure."""
-    return "quantiles" if measure.combine in _LEVELS else "uniq" if measure.combine == "uniq" else "plain"
+    return "quantiles" if measure.combine in LEVELS else "uniq" if measure.combine == "uniq" else "plain"
 
 
 def number(measure: Measure, row: Mapping[str, Any]) -> float | None:
@@ -37,4 +37,4 @@ def number(measure: Measure, row: Mapping[str, Any]) -> float | None:
         case "last":
             return float(row["newest"])
         case "p50" | "p95" | "p99":
-            return float(row["quantiles"][_LEVELS[measure.combine] - 1])
+            return float(row["quantiles"][LEVELS[measure.combine] - 1])
