@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from nigrani import oncall
 from nigrani.guide.model import URGENCIES, Alert, Guide
 from nigrani.lib.errors import NigraniError
-from nigrani.lib.units import show_value
+from nigrani.lib.units import show_duration, show_value
 from nigrani.measures.past import MINUTE, MOST_SERIES, Past, past, series_of
 from nigrani.measures.values import minute
 from nigrani.measures.watched import watched
@@ -123,7 +123,7 @@ def run(
         every = [("", {})]
     chosen = every[:MOST_SERIES]
     firings: list[Firing] = []
-    told: set[datetime] = set()
+    minutes: set[datetime] = set()
     changes = 0
     for number, (key, labels) in enumerate(chosen):
         share = lambda done, number=number: progress((number + done) / len(chosen))  # noqa: E731
@@ -131,7 +131,7 @@ def run(
         found = Replay(declared, measure, one, seen).run()
         firings += _firings(declared, one, alert_key(declared.name, key), found, end, measure.unit)
         heard = [*_heard(found)]
-        told.update(heard)
+        minutes.update(heard)
         changes += len(heard)
     firings.sort(key=lambda each: (each.began, each.alert), reverse=True)
     return Backtest(
@@ -148,7 +148,7 @@ def run(
         count=len(firings),
         firing_s=sum(each.lasted_s for each in firings),
         changes=changes,
-        messages=len(told),
+        messages=len(minutes),
         owner=guide.people[declared.owner].title if declared.owner in guide.people else declared.owner,
         told=tuple(
             Reached(each.name, each.title, each.is_set_up, tuple(each.missing))
@@ -213,3 +213,25 @@ def _heard(changes: Iterable[Change]) -> Iterator[datetime]:
 
 def _rank(urgency: str) -> int:
     return URGENCIES.index(urgency) if urgency in URGENCIES else len(URGENCIES)
+
+
+def sentences(found: Backtest) -> list[str]:
+    """Say in sentences what it would have done, whom it would have told, and what could not be judged."""
+    days = show_duration(found.end - found.start)
+    if found.count:
+        times = "once" if found.count == 1 else f"{found.count:,} times"
+        lasted = show_duration(timedelta(seconds=round(found.firing_s)))
+        lines = [f"Over {days} it would have fired {times}, for {lasted} in all."]
+    else:
+        lines = [f"Over {days} it would not have fired."]
+    ready = [each.title for each in found.told if each.is_set_up]
+    if found.messages and ready:
+        most = "1 message" if found.messages == 1 else f"{found.messages:,} messages"
+        lines.append(f"At most {most} each would have gone to {', '.join(ready)}.")
+    elif not ready:
+        lines.append(f"Nobody would have been told: no receiver of {found.owner} is set up.")
+    if found.left_out:
+        lines.append(f"{found.left_out:,} further series were not looked at; narrow by a label.")
+    for why, share in found.unjudged:
+        lines.append(f"{show_value(share, 'ratio')} of the time could not be judged: {why}.")
+    return lines

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import door, views
+from . import door, rules, views
 
 urlpatterns = [
     path("v1/status", views.status),
     path("v1/alerts", views.list_alerts),
     path("v1/alerts/<int:number>", views.one_alert),
+    path("v1/rules/<str:name>/backtest", rules.rule_backtest),
     path("v1/sources", views.list_sources),
     path("v1/measures", views.list_measures),
     path("v1/cover", views.list_cover),

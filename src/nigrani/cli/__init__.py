@@ -20,8 +20,9 @@ from nigrani.lib.home import Home
 from .frame import COVER, FINDING, USAGE, emit, json_option, show, told
 from .guide import guide
 from .people import ledger, person, token
+from .rules import rule
 from .survey import survey
-from .watch import alert, delivery, measure, receiver, rule, source
+from .watch import alert, delivery, measure, receiver, source
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ import click
 
 from nigrani.guide.model import Condition
 from nigrani.lib import clock
-from nigrani.lib.errors import NigraniError
 
 from .frame import emit, json_option, show, with_state
 
@@ -63,51 +62,6 @@ def measure(context: click.Context, as_json: bool) -> None:
     ]
     columns = {"name": "Measure", "labels": "Labels", "known": "Known", "says": "Says"}
     show(items, columns, as_json=as_json, empty="The guide measures nothing.")
-
-
-@click.group(invoke_without_command=True)
-@click.pass_context
-@json_option
-def rule(context: click.Context, as_json: bool) -> None:
-    """The guide's alert rules: list them with their phase, promote one to send, or take it back into shadow."""
-    if context.invoked_subcommand is not None:
-        return
-    guide = _guide()
-    from nigrani.alerts import queries
-
-    columns = {"name": "Rule", "title": "Title", "urgency": "Urgency", "phase": "Phase", "says": "Says"}
-    show(queries.rules(guide), columns, as_json=as_json, empty="The guide has no rules.")
-
-
-@rule.command("promote")
-@click.argument("name")
-@click.option("--by", default="command line", show_default=True, help="Who decides it; kept in the ledger.")
-def rule_promote(name: str, by: str) -> None:
-    """Let a rule send its messages from now on.
-
-    \b
-    nigrani rule promote slow-website --by asha@example.in
-    """
-    _change_phase(name, by, live=True)
-
-
-@rule.command("demote")
-@click.argument("name")
-@click.option("--by", default="command line", show_default=True, help="Who decides it; kept in the ledger.")
-def rule_demote(name: str, by: str) -> None:
-    """Take a rule back into shadow: it is evaluated and recorded, and sends nothing."""
-    _change_phase(name, by, live=False)
-
-
-def _change_phase(name: str, by: str, *, live: bool) -> None:
-    guide = _guide()
-    if name not in guide.alerts:
-        raise NigraniError(f"The guide has no rule {name!r}.", "List them with: nigrani rule")
-    from nigrani.alerts import actions
-
-    change = actions.promote if live else actions.demote
-    change(name, by=by, now=clock.now())
-    click.echo(f"{name} sends from now on." if live else f"{name} is in shadow: it sends nothing.")
 
 
 @click.group(invoke_without_command=True)
