@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import click
 
-from nigrani.guide import Guide
+from nigrani.guide import Guide, grants, shipped
 from nigrani.guide.fields import KINDS
 from nigrani.integrations import Answer, ProbeJob, find
 from nigrani.integrations.postgres import privileges, roles
@@ -89,13 +90,21 @@ def roles_sql(server_version: int, database: str) -> str:
         (
             "-- Run in psql as a superuser, or as your provider's admin role: an owner may not grant pg_monitor.",
             "-- Each role is separate; today Nigrani needs only the first.",
-            roles.monitor(server_version, database, {}),
+            roles.monitor(server_version, database, grants.reads(_guide_folder())),
             "-- Later, for backups:",
             _commented(roles.backup(server_version, database, {})),
             "-- Later, for locking a user: may change just these columns.",
             _commented(roles.act(server_version, database, ACT_CHANGES, finds_by=ACT_FINDS)),
         )
     )
+
+
+def _guide_folder() -> Path:
+    """Return where the guide stands, before any of it is loaded."""
+    if chosen := os.environ.get("NIGRANI_GUIDE"):
+        return Path(chosen).absolute()
+    home = Home.from_environment()
+    return home.guide if home.guide.is_dir() else shipped()
 
 
 # What containment needs in SikshaMitra ERP: login checks "User"."isActive" and user_schools."isActive", no other.

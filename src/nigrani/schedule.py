@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from nigrani import guide as guides
-from nigrani import integrations
 from nigrani.access import people
 from nigrani.alerts import actions as alerts
-from nigrani.guide import Guide, Vocabulary, current
+from nigrani.guide import Guide, current
 from nigrani.lib import clock
 from nigrani.lib.home import Home
 from nigrani.lib.loops import Loop
@@ -24,26 +23,13 @@ from nigrani.node.standstill import Standstill
 from nigrani.outbox import actions as outbox
 from nigrani.sources import actions as sources
 from nigrani.survey.background import Background
-from nigrani.telemetry import guard, journal, retention, store
+from nigrani.telemetry import journal, retention, store
 from nigrani.versions import queries as versions
 from nigrani.versions import standing
 from nigrani.versions.following import Follower
 from nigrani.versions.keeper import Keeper
 from nigrani.versions.reading import Reader
-
-
-def vocabulary() -> Vocabulary:
-    """Return what a guide may speak of: every integration's configuration, and how measures' SQL is read."""
-
-    return Vocabulary(
-        sources={
-            each.manifest.name: (each.config("SourceConfig"), each.config("ProbeConfig"))
-            for each in integrations.with_face("probe")
-        },
-        receivers={each.manifest.name: each.config("ReceiverConfig") for each in integrations.with_face("send")},
-        inspect_sql=guard.inspect,
-        questions={each.manifest.name: each.config("QuestionConfig") for each in integrations.with_face("survey")},
-    )
+from nigrani.vocabulary import vocabulary as vocabulary
 
 
 def guide_folder(home: Home) -> Path:
@@ -109,6 +95,7 @@ def loops(
             timedelta(seconds=0.5),
             lambda: sources.probe_due(current.get(), now=clock.now(), location=location),
         ),
+        Loop("feeds", timedelta(seconds=1), lambda: sources.read_due(current.get(), now=clock.now())),
         Loop("ship", timedelta(seconds=1), lambda: journal.ship(store)),
         Loop("evaluate", timedelta(seconds=2), lambda: evaluate(follower.guide())),
         Loop("outbox", timedelta(seconds=0.5), lambda: outbox.deliver_due(follower.guide(), now=clock.now())),

@@ -10,12 +10,11 @@ from pathlib import Path
 from django.test import Client
 
 from nigrani import guide as guides
-from nigrani import integrations
 from nigrani.access.models import Person, Role
 from nigrani.guide.model import Guide
 from nigrani.lib import clock
 from nigrani.lib.secret import Vault
-from nigrani.telemetry import guard
+from nigrani.vocabulary import vocabulary as vocabulary
 
 REPOSITORY = Path(__file__).parents[2]
 PASSWORD = "three quiet lamps"
@@ -162,19 +161,6 @@ def load() -> Guide:
         return guides.load(folder, vocabulary=vocabulary(), vault=Vault(folder))
     finally:
         shutil.rmtree(folder)
-
-
-def vocabulary() -> guides.Vocabulary:
-    """Return what a guide may speak of: every integration there is."""
-    return guides.Vocabulary(
-        sources={
-            each.manifest.name: (each.config("SourceConfig"), each.config("ProbeConfig"))
-            for each in integrations.with_face("probe")
-        },
-        receivers={each.manifest.name: each.config("ReceiverConfig") for each in integrations.with_face("send")},
-        inspect_sql=guard.inspect,
-        questions={each.manifest.name: each.config("QuestionConfig") for each in integrations.with_face("survey")},
-    )
 
 
 @cache

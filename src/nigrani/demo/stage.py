@@ -19,6 +19,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import conninfo, sql
 
+from nigrani.guide import grants, shipped
 from nigrani.integrations.postgres import roles
 from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
@@ -104,7 +105,7 @@ def _make_role(yard: yards.Yard) -> str:
     app = conninfo.conninfo_to_dict(database["dsn"])
     with psycopg.connect(database["superuser_dsn"], dbname=str(app["dbname"]), autocommit=True) as connection:
         at = connection.info
-        connection.execute(roles.monitor(at.server_version, at.dbname, {}).encode())
+        connection.execute(roles.monitor(at.server_version, at.dbname, grants.reads(shipped())).encode())
         connection.execute(
             sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(roles.MONITOR), sql.Literal(password))
         )

@@ -21,6 +21,7 @@ from .model import (
     Condition,
     Cover,
     Example,
+    Feed,
     Finding,
     Guide,
     Measure,
@@ -42,9 +43,9 @@ from .model import (
 )  # fmt: skip
 
 __all__ = [
-    "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Finding", "Guide", "Measure", "Person",
-    "Probe", "Promise", "Receiver", "Repeat", "Row", "Runbook", "Source", "Table", "Telling", "Text", "Truth", "Unit",
-    "Urgency", "Vocabulary", "Where", "Window", "load", "load_text", "shipped", "text", "warnings",
+    "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Feed", "Finding", "Guide", "Measure",
+    "Person", "Probe", "Promise", "Receiver", "Repeat", "Row", "Runbook", "Source", "Table", "Telling", "Text", "Truth",
+    "Unit", "Urgency", "Vocabulary", "Where", "Window", "load", "load_text", "shipped", "text", "warnings",
 ]  # fmt: skip
 
 

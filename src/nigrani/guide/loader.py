@@ -19,6 +19,7 @@ from nigrani.lib.secret import Vault
 from . import folder as files
 from . import judge, make, reader
 from .draft import Draft
+from .feeds import Inspect
 from .fields import Url, fields_of
 from .model import Guide, Where
 from .outside import read_receiver, read_source
@@ -55,12 +56,15 @@ class Vocabulary:
     sources: kind -> its SourceConfig and ProbeConfig. receivers: kind -> its ReceiverConfig.
     inspect_sql: raises NigraniError for SQL that must not or can't run.
     questions: kind -> what a survey may ask of it.
+    feeds: kind -> how a feed's SQL is inspected. facts: table -> the columns that a feed may fill.
     """
 
     sources: Mapping[str, tuple[type[Any], type[Any]]]
     receivers: Mapping[str, type[Any]]
     inspect_sql: Callable[[str], Inspected]
     questions: Mapping[str, type[Any]] = field(default_factory=dict)
+    feeds: Mapping[str, Inspect] = field(default_factory=dict)
+    facts: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -241,7 +245,10 @@ def _read_shapes(draft: Draft, parser: Parser, vocabulary: Vocabulary, vault: Va
                 if table is None:
                     continue
                 if key == "sources":
-                    outside = read_source(table, vocabulary.sources, parser, vault, label=label)
+                    outside = read_source(
+                        table, vocabulary.sources, parser, vault,
+                        label=label, feeds=vocabulary.feeds, facts=vocabulary.facts,
+                    )  # fmt: skip
                 else:
                     outside = read_receiver(table, vocabulary.receivers, parser, vault, label=label)
                 draft.outsides[key, name] = outside

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from . import model, repeat, windows
 from .draft import Draft
+from .feeds import make_feed
 from .fields import fields_of
 from .levels import value
 from .model import Unit, Urgency
@@ -108,6 +109,7 @@ def _source(name: str, draft: Draft) -> model.Source:
         },
         missing=outside.missing,
         where=shape.where,
+        feeds={feed: make_feed(feed, each, timeout=shape.timeout) for feed, each in outside.feeds.items()},
     )  # fmt: skip
 
 

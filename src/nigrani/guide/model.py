@@ -51,6 +51,36 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Feed:
+    """A table of a watched system that is read on and on; its rows become facts of the table `to`.
+
+    sql: one SELECT in the system's own SQL, without order, range or limit. watermark and id: its columns that say
+        when a row was written and which row it is. zone: of a watermark without one; None where it has its own.
+    map: column of the facts -> column of the SELECT. attrs: columns kept as attributes. hide: columns whose whole
+        value becomes a pseudonym.
+    overlap: what is read again each time. late: how far back rows that come later are looked for. first: how far back
+        the very first reading begins. page: rows read at once.
+    """
+
+    name: str
+    sql: str
+    watermark: str
+    id: str
+    map: Mapping[str, str]
+    where: Where
+    to: str = "audit"
+    attrs: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    zone: ZoneInfo | None = None
+    every: timedelta = timedelta(seconds=15)
+    timeout: timedelta = timedelta(seconds=10)
+    overlap: timedelta = timedelta(minutes=2)
+    late: timedelta = timedelta(hours=1)
+    first: timedelta = timedelta(days=2)
+    page: int = 2000
+
+
+@dataclass(frozen=True)
 class Source:
     """A system we watch. `missing` names the `${NAME}`s that are not set; such a source is "no source"."""
 
@@ -62,6 +92,7 @@ class Source:
     probes: Mapping[str, Probe]
     missing: tuple[str, ...]
     where: Where
+    feeds: Mapping[str, Feed] = field(default_factory=dict)
 
     @property
     def is_set_up(self) -> bool:

@@ -5,13 +5,14 @@ Only here is `${NAME}` looked up: what stands in the integration's own keys may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from nigrani.lib.secret import Vault
 
+from .feeds import Inspect, read_feeds
 from .parser import NOTHING, Parser, is_read
 from .reader import Broken, Entries, clip
 from .shapes import NAME, ProbeShape, ReceiverShape, SourceShape
@@ -24,19 +25,27 @@ class Outside:
     """A source, probe or receiver as read.
 
     config: the integration's own object; None while a `${NAME}` in it is not set.
-    missing: those names. probes: of a source.
+    missing: those names. probes and feeds: of a source.
     """
 
     shape: Any
     config: Any
     missing: tuple[str, ...] = ()
     probes: Mapping[str, Outside] = field(default_factory=dict)
+    feeds: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_source(
-    node: Entries, kinds: Mapping[str, tuple[type, type]], parser: Parser, vault: Vault, *, label: str
+    node: Entries,
+    kinds: Mapping[str, tuple[type, type]],
+    parser: Parser,
+    vault: Vault,
+    *,
+    label: str,
+    feeds: Mapping[str, Inspect] | None = None,
+    facts: Mapping[str, Collection[str]] | None = None,
 ) -> Outside:
-    """Read a source and its probes."""
+    """Read a source with its probes and feeds. feeds: how SQL is read, by kind. facts: what feeds may fill."""
     shape = parser.object(node, SourceShape, label)
     found = kinds.get(shape.kind)
     if found is None:
@@ -64,8 +73,12 @@ def read_source(
     if table is not None and not table.pairs:
         parser.problems.add(table.where, f"'probes' of {label} names none, so that nothing would be asked")
     _judge_times(shape, probes, parser, label)
+    read: dict[str, Any] = {}
+    if is_read(shape.feeds) and shape.feeds is not None:
+        inspect = (feeds or {}).get(shape.kind)
+        read = read_feeds(shape.feeds, inspect, facts or {}, parser, label=label, kind=shape.kind)
     missing = tuple(dict.fromkeys(opened.missing))
-    return Outside(shape, None if missing else _or_none(config), missing, probes)
+    return Outside(shape, None if missing else _or_none(config), missing, probes, read)
 
 
 def read_receiver(node: Entries, kinds: Mapping[str, type], parser: Parser, vault: Vault, *, label: str) -> Outside:

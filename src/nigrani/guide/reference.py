@@ -11,6 +11,7 @@ from typing import Any
 from nigrani.lib.units import show_duration
 
 from .examples import WORDS
+from .feeds import FeedShape
 from .fields import KINDS, Field, Shape, fields_of, shape
 from .levels import WAYS
 from .loader import VERSION, Vocabulary
@@ -74,6 +75,7 @@ def _lines(vocabulary: Vocabulary) -> Iterator[str]:
         yield from _class(f"`{key}`: a {section.noun}", section.shape, "##")
         if key == "sources":
             yield from _class("`probes` of a source", ProbeShape, "###")
+            yield from _class("`feeds` of a source", FeedShape, "###")
             for kind, (source, probe) in sorted(vocabulary.sources.items()):
                 yield from _class(f"A source of kind `{kind}` has also", source, "###")
                 yield from _class(f"A probe of kind `{kind}` has also", probe, "###")

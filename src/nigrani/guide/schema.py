@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .feeds import FeedShape
 from .fields import Field, Url, fields_of, shape
 from .loader import VERSION, Vocabulary
 from .repeat import RepeatShape
@@ -121,7 +122,13 @@ def _object(classes: tuple[type, ...], *, replaced: Mapping[str, Schema] | None 
 def _section(key: str, vocabulary: Vocabulary) -> Schema:
     section = SECTIONS[key]
     if key == "sources":
-        entry = _one_of("kind", {kind: _source(kind, *both) for kind, both in vocabulary.sources.items()})
+        entry = _one_of(
+            "kind",
+            {
+                kind: _source(kind, *both, has_feeds=kind in vocabulary.feeds)
+                for kind, both in vocabulary.sources.items()
+            },
+        )
     elif key == "receivers":
         entry = _one_of(
             "send",
@@ -157,7 +164,7 @@ def _one_of(key: str, kinds: Mapping[str, Schema]) -> Schema:
     }
 
 
-def _source(kind: str, source_config: type, probe_config: type) -> Schema:
+def _source(kind: str, source_config: type, probe_config: type, *, has_feeds: bool) -> Schema:
     probes = {
         "type": "object",
         "description": fields_of(SourceShape)["probes"].help,
@@ -165,4 +172,14 @@ def _source(kind: str, source_config: type, probe_config: type) -> Schema:
         "propertyNames": _NAMES,
         "additionalProperties": _object((ProbeShape, probe_config)),
     }
-    return _object((SourceShape, source_config), replaced={"kind": {"const": kind}, "probes": probes})
+    feeds = {
+        "type": "object",
+        "description": fields_of(SourceShape)["feeds"].help,
+        "minProperties": 1,
+        "propertyNames": _NAMES,
+        "additionalProperties": _object((FeedShape,)),
+    }
+    made = _object((SourceShape, source_config), replaced={"kind": {"const": kind}, "probes": probes, "feeds": feeds})
+    if not has_feeds:
+        del made["properties"]["feeds"]
+    return made

@@ -122,6 +122,7 @@ class SourceShape:
     probes: Raw = field(metadata=_says("Its probes by name."))
     every: Period = field(default=timedelta(seconds=15), metadata=_says("How often its probes ask.", "15s"))
     timeout: Period = field(default=timedelta(seconds=10), metadata=_says("How long a probe waits.", "10s"))
+    feeds: Raw = field(default=None, metadata=_says("Its feeds by name, where its kind can be read on and on."))
 
 
 @dataclass(frozen=True)

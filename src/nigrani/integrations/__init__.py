@@ -8,11 +8,12 @@ no list to forget. `shape.py` checks them.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any, Literal, Protocol, cast
+from zoneinfo import ZoneInfo
 
 from nigrani.lib.errors import SourceError
 
@@ -97,6 +98,66 @@ class ProbeFace(Protocol):
 
     def probe(self, jobs: Sequence[ProbeJob]) -> Iterator[tuple[ProbeJob, Answer | SourceError]]:
         """Ask every question, side by side, each within its timeout; yield each answer as it comes, every job once."""
+        ...
+
+
+@dataclass(frozen=True)
+class PollJob:
+    """What to read now of a table that is read on and on. `source_config` is the integration's own object.
+
+    after: from this instant on; with after_id, only past that row. until: before this instant. limit: rows at most.
+    zone: of a watermark column without one.
+    """
+
+    source: str
+    feed: str
+    source_config: Any
+    sql: str
+    watermark: str
+    id: str
+    zone: ZoneInfo | None
+    timeout: timedelta
+    after: datetime
+    until: datetime
+    after_id: str | None = None
+    limit: int = 1000
+
+
+@dataclass(frozen=True)
+class PollRow:
+    """A row as it was read: when it was written and which it is (None where the row does not say), all its values."""
+
+    at: datetime | None
+    id: str | None
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows in the order of their time and id. is_last: there were no more. ms: what reading them took."""
+
+    rows: tuple[PollRow, ...]
+    is_last: bool
+    ms: float = 0.0
+
+
+class PollFace(Protocol):
+    """`poll.py` of an integration. Every function raises SourceError."""
+
+    def poll(self, job: PollJob) -> Page:
+        """Return the rows after a place, in the order of time and id, no more than the job's limit."""
+        ...
+
+    def oldest(self, job: PollJob) -> datetime | None:
+        """Return when the oldest row there is was written; None when there is none."""
+        ...
+
+    def count(self, job: PollJob) -> int:
+        """Return how many rows with an id lie in [after, until)."""
+        ...
+
+    def aside(self, job: PollJob) -> tuple[int, int]:
+        """Return how many rows lie at or after `until`, and how many have no time."""
         ...
 
 
@@ -194,6 +255,16 @@ class Integration:
     def prober(self) -> ProbeFace:
         """Its probe face."""
         return cast(ProbeFace, import_module(f"{self.package}.probe"))
+
+    @property
+    def poller(self) -> PollFace:
+        """Its poll face."""
+        return cast(PollFace, import_module(f"{self.package}.poll"))
+
+    @property
+    def inspect(self) -> Callable[[str], Any]:
+        """How the SQL of its feeds is read before it runs: returns `columns`, raises NigraniError."""
+        return cast("Callable[[str], Any]", import_module(f"{self.package}.selects").inspect)
 
     @property
     def sender(self) -> SendFace:

@@ -14,15 +14,16 @@ from typing import Any, get_type_hints
 
 from nigrani.guide import fields
 
-from . import Manifest, ProbeFace, SendFace, SurveyFace
+from . import Manifest, PollFace, ProbeFace, SendFace, SurveyFace
 
 # Faces that are built so far: their function, as its protocol says, and the configuration they need.
 _FACES: Mapping[str, tuple[Callable[..., Any], tuple[str, ...], str]] = {
     "probe": (ProbeFace.probe, ("SourceConfig", "ProbeConfig"), "What is read"),
+    "poll": (PollFace.poll, ("SourceConfig",), "What is read on and on"),
     "send": (SendFace.send, ("ReceiverConfig",), "What is sent"),
     "survey": (SurveyFace.survey, ("SourceConfig", "QuestionConfig"), "What a survey asks"),
 }
-_LATER = ("poll", "webhook", "store", "act")
+_LATER = ("webhook", "store", "act")
 _SECTIONS = ("Set up", "", "Limits", "When it fails", "How to remove it", "Sources")
 
 

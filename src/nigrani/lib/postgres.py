@@ -41,6 +41,7 @@ class Rows:
     ms: connect (until the server took the connection), login (until it let us in), first_byte (until the first row
         or the end), total. Each counts from the end of the one before, total from the beginning; dns when looked up.
     greeted_by: the process id we were told when we logged in; behind a pooler it is not the server's own.
+    types: the columns' type OIDs (1114: timestamp without a zone).
     """
 
     columns: tuple[str, ...]
@@ -50,6 +51,7 @@ class Rows:
     server_version: int = 0
     is_superuser: bool = False
     greeted_by: int = 0
+    types: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for row in self.rows:
@@ -228,6 +230,7 @@ class _Talk:
         rows: list[tuple[Any, ...]] = []
         columns: tuple[str, ...] = ()
         part, complete, transformer, size = 0, True, Transformer(), 0
+        types: tuple[int, ...] = ()
         while part < 4:
             self._await_result()
             result = conn.get_result()
@@ -244,6 +247,7 @@ class _Talk:
                 self._lap("first_byte")
             if not columns:
                 columns = tuple((result.fname(at) or b"").decode() for at in range(result.nfields))
+                types = tuple(result.ftype(at) for at in range(result.nfields))
                 transformer.set_pgresult(result)
             if result.ntuples and len(rows) >= max_rows:
                 complete = False
@@ -257,7 +261,8 @@ class _Talk:
                 transformer.set_pgresult(result, set_loaders=not rows)
                 rows += transformer.load_rows(0, result.ntuples, tuple)
         self.ms["total"] = (clock.monotonic() - self._began) * 1000
-        return Rows(columns, rows, complete, self.ms, conn.server_version, self.is_superuser, conn.backend_pid)
+        version, pid = conn.server_version, conn.backend_pid
+        return Rows(columns, rows, complete, self.ms, version, self.is_superuser, pid, types)
 
     def _await_result(self) -> None:
         conn = self._open

@@ -135,6 +135,8 @@ def _value(
     if standing.filled_from is not None and _is_half_filled(standing.filled_from, span):
         says = f"its past is filled only from {standing.filled_from:%Y-%m-%d %H:%M} UTC on"
         return Value("unknown", None, 0, says, span, labels)
+    if says := standing.hole(span.start, span.end):
+        return Value("unknown", None, 0, says, span, labels)
     return settle(
         measure,
         row.number if row else None,

@@ -12,7 +12,7 @@ from nigrani.guide import Guide
 from nigrani.guide import Probe as Question
 from nigrani.lib import due
 
-from . import rows
+from . import feeding, rows
 from .asked import Asked
 from .asking import MOST_UNDER_WAY, Asking, lease_of
 from .models import Probe, Source
@@ -48,6 +48,7 @@ def sync(guide: Guide, *, now: datetime) -> None:
         woken = Probe.objects.filter(gone_at=None, next_at=None).exclude(source_id__in=idle)
         woken.filter(state="new").update(since=now)  # silence counts from here, not from when the guide named it
         woken.update(next_at=now)
+        feeding.sync(guide, ids, now=now)
 
 
 def probe_due(guide: Guide, *, now: datetime, location: str = "") -> int:
@@ -74,13 +75,21 @@ def probe_due(guide: Guide, *, now: datetime, location: str = "") -> int:
     return len(batch)
 
 
+def read_due(guide: Guide, *, now: datetime) -> int:
+    """Begin to read every feed that is due, and return how many; returns at once. See feeding.py."""
+    return feeding.read_due(guide, now=now)
+
+
 def settle(*, timeout_s: float = 30) -> bool:
-    """Wait until every probe under way in this process is kept. Returns whether it was, in time."""
-    return _asking is None or _asking.settle(timeout_s=timeout_s)
+    """Wait until every probe and feed under way in this process is kept. Returns whether it was, in time."""
+    return (_asking is None or _asking.settle(timeout_s=timeout_s)) and feeding.settle(timeout_s=timeout_s)
 
 
 def stop() -> None:
-    """Keep what has been answered and end this process's asking; the next `probe_due` begins anew."""
+    """Keep what has been answered and end this process's asking; the next `probe_due` begins anew.
+
+    A feed that is being read is left to its lease: what it kept is kept, and the cursor says how far.
+    """
     global _asking
     with _lock:
         if _asking is not None:

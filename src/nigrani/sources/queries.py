@@ -13,7 +13,9 @@ from nigrani.guide import Guide
 from nigrani.guide import Source as Declared
 from nigrani.lib.units import show_duration
 
-from .models import Probe, Source
+from .feed_queries import FeedView, feeds
+from .feed_queries import borne as may_lag
+from .models import Feed, Probe, Source
 from .state import Belief
 
 Standing = Literal["fresh", "stale", "new", "no_source", "refused"]
@@ -69,6 +71,7 @@ class SourceView:
     answers: int
     failures: int
     probes: tuple[ProbeView, ...]
+    feeds: tuple[FeedView, ...] = ()
 
 
 def sources(guide: Guide, now: datetime) -> list[SourceView]:
@@ -77,8 +80,9 @@ def sources(guide: Guide, now: datetime) -> list[SourceView]:
     probes: dict[int, list[Probe]] = {}
     for probe in Probe.objects.filter(source__in=rows.values(), gone_at=None).order_by("probe"):
         probes.setdefault(probe.source_id, []).append(probe)
+    fed = feeds(guide, now)
     return [
-        _view(declared, row, probes.get(row.pk, []) if row else [], now=now)
+        _view(declared, row, probes.get(row.pk, []) if row else [], fed.get(declared.name, ()), now=now)
         for declared in guide.sources.values()
         for row in (rows.get(declared.name),)
     ]
@@ -108,8 +112,8 @@ def silences(guide: Guide, now: datetime) -> dict[str, float]:
 def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str, float]:
     """Return how dark each source is that is set up: its worst silence as a part of what is borne; over 1 is dark.
 
-    A silence is the source's, or that of one question to which we are blind while others are answered: nobody sees
-    then what only that one tells. It may last for `stale_after`, and for two of the question's own intervals.
+    A silence is the source's, or that of one question or feed to which we are blind while others are answered: nobody
+    sees then what only that one tells. It may last for `stale_after`, and for two of the question's own intervals.
     asking_for: since when we have been asking without a pause. A silence older than that is left out until it has
     lasted as long under our own eyes: a stop of ours, or a clock set forward, is not the source's.
     """
@@ -120,6 +124,12 @@ def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str,
         assert since is not None  # filtered so
         borne = max(guide.sources[name].stale_after, 2 * (pace or every))
         spans[name].append(((now - since).total_seconds(), borne))
+    for name, feed, since in Feed.objects.filter(
+        source__name__in=spans, gone_at=None, failing_since__isnull=False
+    ).values_list("source__name", "feed", "failing_since"):
+        if (declared := guide.sources[name].feeds.get(feed)) is not None:
+            assert since is not None  # filtered so
+            spans[name].append(((now - since).total_seconds(), may_lag(guide.sources[name], declared)))
     found = {}
     for name, each in spans.items():
         ratios = [(seconds / borne.total_seconds(), borne < asking_for) for seconds, borne in each]
@@ -165,7 +175,9 @@ def unanswered(guide: Guide, now: datetime) -> dict[tuple[str, str], Unanswered]
     return found
 
 
-def _view(declared: Declared, row: Source | None, probes: Iterable[Probe], *, now: datetime) -> SourceView:
+def _view(
+    declared: Declared, row: Source | None, probes: Iterable[Probe], fed: tuple[FeedView, ...], *, now: datetime
+) -> SourceView:
     views = tuple(map(_probe, probes))
     blind = [each for each in views if each.last_outcome == "blind"]
     # A refusal is told before what may pass by itself.
@@ -186,6 +198,7 @@ def _view(declared: Declared, row: Source | None, probes: Iterable[Probe], *, no
         answers=row.answers if row else 0,
         failures=row.failures if row else 0,
         probes=views,
+        feeds=fed,
     )
 
 

@@ -5,7 +5,7 @@ from nigrani.integrations import Limit, Manifest
 MANIFEST = Manifest(
     name="postgres",
     title="PostgreSQL",
-    faces=("probe", "survey"),
+    faces=("probe", "poll", "survey"),
     verified_on="2026-11-23",
     limits=(
         Limit(

@@ -85,6 +85,15 @@ class SourceConfig:
         metadata={"help": "Schemas that measures with `from:` may read.", "example": '["public"]'},
     )
 
+    reads: dict[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata={
+            "help": "Which columns of which tables the role is granted to read, for feeds: nigrani init --sql grants "
+            "just these.",
+            "example": '{audit_logs: [id, "createdAt"]}',
+        },
+    )
+
     def check(self) -> Iterator[str]:
         """Yield what is wrong with the address, never quoting it."""
         yield from postgres.address_problems(self.dsn)
