@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.journeys import house
-from tests.journeys.house import HEALTH, LOGIN
+from tests.journeys.house import HEALTH
 
 from nigrani.demo import yard as yards
 from nigrani.demo.yard import Yard
@@ -146,7 +146,6 @@ def test_what_fires_goes_on_firing_over_a_step_and_is_over_when_it_is(
     watch.turns(3)
     yard.fault("web_down", on=True)
     watch.until(HEALTH, "firing")
-    watch.until(LOGIN, "firing")
     told = watch.loud()
     for way in (step, -step):
         watch.turn(by=way)

@@ -8,7 +8,7 @@ from nigrani.lib.due import DueRow
 
 STATES = ("ok", "pending", "firing", "recovering", "unknown")
 KNOWN = ("known", "unknown", "too_little", "no_source")
-KINDS = ("change", "again", "reminder", "wider", "released")
+KINDS = ("change", "again", "reminder", "wider", "released", "together", "freed", "settled")
 
 
 class Rule(models.Model):
@@ -38,6 +38,7 @@ class Alert(models.Model):
     worst: the value furthest beyond the level since it last began to fire; kept when it is over.
     level: the urgency of its present level while it is loud, else "". higher: where the levels above the mildest
     stand that are not ok, `{"critical": ["pending", "2026-03-01T10:00:00+00:00"]}`; state is that of the mildest.
+    flapping_since: since when it changes so often that its changes are not told; None while it does not.
     """
 
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="+")
@@ -53,9 +54,13 @@ class Alert(models.Model):
     known = models.TextField(choices=[(each, each) for each in KNOWN], default="unknown")
     says = models.TextField(default="")
     read_at = models.DateTimeField()
+    flapping_since = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = (models.Index(fields=["rule"], name="alert_not_ok", condition=~models.Q(state="ok")),)
+        indexes = (
+            models.Index(fields=["rule"], name="alert_not_ok", condition=~models.Q(state="ok")),
+            models.Index(fields=["id"], name="alert_flaps", condition=models.Q(flapping_since__isnull=False)),
+        )
 
 
 class Transition(models.Model):
@@ -93,7 +98,11 @@ class Fate(models.Model):
     kind: "change" is the first decision, when the alert changed; "again" tells what had reached nobody; "reminder" is
     that it fires still, "wider" the same to people who are asked next, "released" that what muted it is over. All but
     the first lean on the transition with which the alert began to fire, and are counted by `turn`.
-    muted_by: what kept it back and will let it go again, as "silence:12"; "" when nothing did.
+    "together" tells it in a later message of its thread, "freed" after its cause was over, "settled" that it stopped
+    flapping.
+    muted_by: what kept it back and will let it go again: "silence:12", "thread:3", "cause:7" and "pending:7" (both of
+    an alert), "flapping"; "" when nothing did. waits: by one of these four, and nothing followed yet; the one thing
+    that changes afterwards.
     """
 
     transition = models.ForeignKey(Transition, on_delete=models.PROTECT, related_name="+")
@@ -103,12 +112,38 @@ class Fate(models.Model):
     fate = models.TextField(choices=[(each, each) for each in ("queued", "not_sent")])
     because = models.TextField()
     muted_by = models.TextField(default="")
+    waits = models.BooleanField(default=False)
     at = models.DateTimeField()
     message = models.ForeignKey("outbox.Message", null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["transition", "receiver", "kind", "turn"], name="one_fate_a_turn"),
+        )
+        indexes = (models.Index(fields=["muted_by"], name="fate_waits", condition=models.Q(waits=True)),)
+
+
+class Thread(models.Model):
+    """What one receiver is told of one rule, from the first alert that fires to the last that is over.
+
+    told_at: its last message's. count: how many it had. effects: how many muted alerts of which effect it has listed.
+    over_at: when the last was over; None while one fires.
+    """
+
+    rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="+")
+    receiver = models.TextField()
+    opened_at = models.DateTimeField()
+    told_at = models.DateTimeField()
+    over_at = models.DateTimeField(null=True)
+    count = models.IntegerField(default=0)
+    last = models.ForeignKey("outbox.Message", null=True, on_delete=models.PROTECT, related_name="+")
+    effects = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["rule", "receiver"], name="one_open_thread", condition=models.Q(over_at__isnull=True)
+            ),
         )
 
 

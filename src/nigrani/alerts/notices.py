@@ -56,9 +56,9 @@ def firing(guide: Guide, declared: Declared, told: Told) -> Notice:
     lines = [
         f"{declared.means} {told.because}",
         *_moved(told),
-        f"Since {_moment(told.since, guide.zone)}.",
+        f"Since {moment(told.since, guide.zone)}.",
         f"To do: {declared.action}",
-        f"Owner: {_owner(guide, declared)}.",
+        f"Owner: {owner(guide, declared)}.",
     ]
     if (runbook := guide.runbooks.get(declared.runbook)) and runbook.steps:
         lines.append(f"Runbook “{runbook.title}”, step 1: {runbook.steps[0]}")
@@ -82,7 +82,7 @@ def resolved(guide: Guide, declared: Declared | None, told: Told) -> Notice:
         name,
         (
             told.because,
-            f"It fired from {_moment(told.since, guide.zone)} for {took}.",
+            f"It fired from {moment(told.since, guide.zone)} for {took}.",
             *([f"At its worst: {_value(guide, declared, told.worst)}."] if declared and told.worst is not None else []),
         ),
         facts=_facts(guide, declared, told),
@@ -111,7 +111,7 @@ def still(
     took = show_duration(now - first.since)
     many = len(told) > 1
     lines = [f"{declared.means} {_sentence(first.says)}"]
-    lines.append(f"Still firing for {took}, since {_moment(first.since, guide.zone)}.")
+    lines.append(f"Still firing for {took}, since {moment(first.since, guide.zone)}.")
     if kind == "released":
         lines.append(f"It was muted until now: {first.held.rstrip('.')}.")
     if kind == "wider":
@@ -177,10 +177,10 @@ def _facts(guide: Guide, declared: Declared | None, told: Told) -> tuple[tuple[s
     )
 
 
-def _owner(guide: Guide, declared: Declared) -> str:
+def owner(guide: Guide, declared: Declared) -> str:
     return guide.people[declared.owner].title if declared.owner in guide.people else declared.owner
 
 
-def _moment(at: datetime, zone: ZoneInfo) -> str:
+def moment(at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     return f"{local:%H:%M:%S} {local.tzname()} on {local.day} {local:%b %Y}"

@@ -20,7 +20,7 @@ from nigrani.guide import Guide, Receiver, Repeat, Urgency
 from nigrani.lib import due, links
 from nigrani.outbox import actions as outbox
 
-from . import mutes, notices, stories
+from . import batch, mutes, notices, stories
 from .models import Alert, Fate, Reminder, Silence, Transition
 from .mutes import Mute
 from .state import LOUD
@@ -163,7 +163,7 @@ def _ended(silence: Silence) -> str:
 def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) -> None:
     alerts = {each.pk: each for each in Alert.objects.select_related("rule").filter(pk__in=[r.alert_id for r in rows])}
     began, newest = stories.began(alerts), stories.newest(alerts)
-    muting = mutes.standing(guide, now=now)
+    muting, put_off = mutes.standing(guide, now=now), batch.put_off(alerts)
     groups: dict[tuple[str, str, str], list[_Due]] = {}
     for row in sorted(rows, key=lambda each: each.alert_id):
         row.alert = alerts[row.alert_id]
@@ -177,6 +177,10 @@ def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) ->
         if start.pk != row.transition_id:  # it was over and began anew between two passes
             row.transition, row.turn, row.paced, row.stage, row.held = start, 0, 0, 0, ""
             row.next_at = _next(repeat, 0, start.at)
+            after.rows.append(row)
+            continue
+        if row.alert_id in put_off:  # its first message waits for its thread or its cause
+            row.next_at = now + _LOOK_AGAIN
             after.rows.append(row)
             continue
         mute = muting.of(declared.name, row.alert.labels)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 ROUTES = {
     "overview": "/",
+    "alerts": "/alerts",
     "alert": "/alerts/{id}",
     "source": "/sources/{name}",
     "measure": "/measures/{name}",
