@@ -25,7 +25,7 @@ from nigrani.sources import actions as sources
 from nigrani.survey.background import Background
 from nigrani.telemetry import journal, retention, store
 from nigrani.versions import queries as versions
-from nigrani.versions import standing
+from nigrani.versions import reading, standing
 from nigrani.versions.following import Follower
 from nigrani.versions.keeper import Keeper
 from nigrani.versions.reading import Reader
@@ -51,7 +51,9 @@ def reader(home: Home) -> Reader:
 
 def keeper(home: Home, *, syncs: bool) -> tuple[Keeper, Follower]:
     """Return what keeps a process by the guide that stands. syncs: it runs loops, and looks after the folder."""
-    follower = Follower(reader(home), secrets=home.secrets, syncs=syncs)
+    reads = reader(home)
+    reading.hand_over(reads)
+    follower = Follower(reads, secrets=home.secrets, syncs=syncs)
     return Keeper(follower, folder=lambda: guide_folder(home), fallback=guides.shipped()), follower
 
 

@@ -21,11 +21,14 @@ def guide() -> Iterator[Guide]:
     from tests.console import world
 
     from nigrani.guide import current
+    from nigrani.versions import noticed
 
     loaded = world.load()
     current.set(loaded)
+    noticed.forget()
     yield loaded
     current._current = None
+    noticed.forget()
 
 
 def _signed_in(name: str, role: str) -> Client:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from nigrani.access.models import ApiToken, LedgerLine, Person, Role
 from nigrani.alerts.models import Alert, Fate, Rule, Transition
 from nigrani.outbox.models import Attempt, Message
+from nigrani.versions.models import Version
 
 SECOND = timedelta(seconds=1)
 
@@ -16,6 +17,7 @@ def crowd(alert: Alert, numbers: range, now: datetime) -> None:
     alerts(alert.rule, numbers, now)
     changes(alert, numbers, now)
     people(numbers, now)
+    versions(numbers, now)
     last = LedgerLine.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
     LedgerLine.objects.bulk_create(
         LedgerLine(
@@ -23,6 +25,19 @@ def crowd(alert: Alert, numbers: range, now: datetime) -> None:
             detail_json='{"to": "live"}', mac="0" * 64,
         )
         for place in range(len(numbers))
+    )  # fmt: skip
+
+
+def versions(numbers: range, now: datetime) -> None:
+    """Let the guide have run as many versions."""
+    says = "alert system-down: when.below 95% → 96%"
+    Version.objects.bulk_create(
+        Version(
+            number=10 + at, digest="d" * 64, release="0.1.0", place="erp:/guide", folder="/guide", state="superseded",
+            author="asha (file)", at=now, over=9 + at, texts={"guide.yaml": "x: y\n" * 2_000},
+            changes=[{"kind": "alert", "name": "system-down", "did": "changed", "says": says}],
+        )
+        for at in numbers
     )  # fmt: skip
 
 

@@ -30,6 +30,9 @@ READS = (
     "/guide",
     "/guide/website.yaml",
     "/guide/rows.tsv",
+    "/versions",
+    "/versions/2",
+    "/versions/3",
     "/find?q=down",
     "/keys",
     "/password",
@@ -44,7 +47,15 @@ ABSENT = (
     "/guide/none.yaml",
     "/nowhere",
 )
-DECIDES = ("/people", "/ledger", "/ledger?verify=1", "/rules/system-down/demote", "/rules/slow-pages/promote")
+DECIDES = (
+    "/people",
+    "/ledger",
+    "/ledger?verify=1",
+    "/rules/system-down/demote",
+    "/rules/slow-pages/promote",
+    "/versions/2/confirm",
+    "/versions/2/withdraw",
+)
 
 
 class Reader(HTMLParser):

@@ -12,6 +12,10 @@ from nigrani.measures.rows import sql_hash
 from nigrani.outbox.models import Attempt, Message
 from nigrani.sources.models import Probe, Source
 from nigrani.telemetry import store
+from nigrani.versions import noticed
+from nigrani.versions.models import Version
+
+from . import world
 
 MINUTE = timedelta(minutes=1)
 HOSTILE = '<script>alert("x")</script>"><img src=x onerror=alert(1)>'
@@ -90,9 +94,31 @@ def storm(now: datetime, *, label: str = "login") -> Alert:
     told = _change(shadowed, "pending", "firing", now - 31 * MINUTE, "2,841 ms over 5 min is above 2,000 ms.")
     _not_sent(told, "production-alerts", "In shadow: would have sent to #production-alerts.", now - 31 * MINUTE)
     _no_source(now)
+    versions(now)
     late = _message("production-alerts", "Database Down", now - timedelta(hours=5), state="queued")
     _attempt(late, "unreachable", "Slack did not answer within 10 s.", now - timedelta(hours=5))
     return down
+
+
+def versions(now: datetime, *, said: str = "alert slow-pages: when.above 3s → 2s") -> None:
+    """Let the guide run as version 1, a change wait as version 2, and a broken text lie in the folder as version 3."""
+    texts = dict(world.load().text)
+    lower = {**texts, "website.yaml": texts["website.yaml"].replace("above: 2s", "above: 1s")}
+    change = {"kind": "alert", "name": "slow-pages", "did": "changed", "says": said}
+    reason = {"rule": "slow-pages", "why": "fires", "says": f"It would fire at once: {said}."}
+    common = {"release": "0.1.0", "place": "erp:/guide", "folder": "/guide", "author": "asha (file)"}
+    Version.objects.create(
+        number=1, digest="a" * 64, texts=texts, at=now - timedelta(days=4), state="standing", **common
+    )
+    Version.objects.create(
+        number=2, digest="b" * 64, texts=lower, at=now - 9 * MINUTE, state="waiting", over=1, changes=[change],
+        reasons=[reason], held_at=now, **common,
+    )  # fmt: skip
+    Version.objects.create(
+        number=3, digest="c" * 64, texts={**lower, "odd.yaml": said}, at=now - MINUTE, state="refused", over=1,
+        mistakes=[f"odd.yaml:1:1: A guide's file is a table of sections: {said}"], held_at=now, **common,
+    )  # fmt: skip
+    noticed.refresh(now=now)
 
 
 def readings(guide: Guide, now: datetime, *, minutes: int = 360) -> None:

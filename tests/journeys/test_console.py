@@ -33,6 +33,9 @@ PAGES = (
     "deliveries",
     "guide",
     "guide/website.yaml",
+    "versions",
+    "versions/2",
+    "versions/3",
     "people",
     "find?q=down",
     "find?q=zzz",
@@ -71,11 +74,14 @@ def guide() -> Iterator[Guide]:
     from tests.console import world
 
     from nigrani.guide import current
+    from nigrani.versions import noticed
 
     loaded = world.load()
     current.set(loaded)
+    noticed.forget()
     yield loaded
     current._current = None
+    noticed.forget()
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _guide_put_back() -> Iterator[None]:
     from nigrani.guide import current
+    from nigrani.versions import noticed
 
     before = current._current
     yield
+    noticed.forget()
     current._current = before
 
 

@@ -28,12 +28,18 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class GuideShape(msgspec.Struct, frozen=True):
-    """The guide that runs."""
+    """The guide that runs. version: its number, 0 if it is kept nowhere. waiting: the version that waits, or null.
+
+    mistakes: those of the text that its folder holds now, and for which that text was refused.
+    """
 
     name: str
     digest: str
     zone: str
     warnings: list[str]
+    version: int = 0
+    waiting: int | None = None
+    mistakes: list[str] = []
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -231,3 +237,46 @@ def survey(number: int, report: Report) -> SurveyShape:
         tables=report.tables,
         grants=report.grants,
     )
+
+
+class ChangeShape(msgspec.Struct, frozen=True):
+    """One entry of the guide that was added, removed or changed, in a sentence."""
+
+    kind: str
+    name: str
+    did: str
+    says: str
+
+
+class ReasonShape(msgspec.Struct, frozen=True):
+    """Why a change waits. why: fires (at once), drops (what fires), unknown (can't be judged)."""
+
+    rule: str
+    why: str
+    says: str
+
+
+class VersionShape(msgspec.Struct, frozen=True):
+    """A version of the guide: standing, waiting, refused, withdrawn or superseded.
+
+    over: the version it was compared with. held: whether a folder holds this text now. files and diff: the names of
+    its files, and the lines that differ from `over`; null in a list.
+    """
+
+    number: int
+    state: str
+    author: str
+    at: datetime
+    folder: str
+    digest: str
+    release: str
+    over: int | None
+    changes: list[ChangeShape]
+    reasons: list[ReasonShape]
+    mistakes: list[str]
+    because: str
+    decided_by: str
+    decided_at: datetime | None
+    held: bool
+    files: list[str] | None = None
+    diff: list[str] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import door, rules, views
+from . import door, rules, versions, views
 
 urlpatterns = [
     path("v1/status", views.status),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("v1/measures", views.list_measures),
     path("v1/cover", views.list_cover),
     path("v1/deliveries", views.list_deliveries),
+    path("v1/versions", versions.list_versions),
+    path("v1/versions/<int:number>", versions.one_version),
     path("", door.nothing),
     path("<path:rest>", door.nothing),
 ]

@@ -17,6 +17,7 @@ from nigrani.measures import windows
 from nigrani.outbox import queries as outbox
 from nigrani.sources import queries as sources
 from nigrani.sources.queries import SourceView
+from nigrani.versions import queries as versions
 
 from . import shapes
 from .door import Ask, BadRequest, NotFound, answers
@@ -29,11 +30,19 @@ _STATES = ("ok", "pending", "firing", "recovering", "unknown")
 @answers(Role.VIEWER)
 def status(ask: Ask) -> shapes.Status:
     """Say how everything stands, in a few numbers."""
-    guide, waiting = ask.guide, outbox.waiting(ask.now)
+    guide, waiting, pending = ask.guide, outbox.waiting(ask.now), versions.pending(now=ask.now)
     return shapes.Status(
         at=ask.now,
         version=__version__,
-        guide=shapes.GuideShape(guide.name, guide.digest, guide.zone.key, guides.warnings(guide)),
+        guide=shapes.GuideShape(
+            guide.name,
+            guide.digest,
+            guide.zone.key,
+            guides.warnings(guide),
+            guide.version,
+            pending.waiting.number if pending.waiting else None,
+            list(pending.refused.mistakes) if pending.refused else [],
+        ),
         firing=alerts.firing_count(),
         sources=dict(Counter(view.state for view in sources.sources(guide, ask.now))),
         queue=shapes.Queue(waiting.count, waiting.oldest_age_s),

@@ -11,6 +11,7 @@ import click
 
 from nigrani.lib.errors import GuideError, NigraniError
 
+from . import versions
 from .frame import COVER, USAGE, emit, json_option, show, with_state
 
 
@@ -57,17 +58,31 @@ def guide_check(folder: Path | None, as_json: bool) -> int:
     return 0
 
 
+for command in (versions.versions, versions.diff, versions.test, versions.confirm, versions.withdraw):
+    guide.add_command(command)
+
+
 @guide.command("show")
 @click.argument("name", required=False)
+@click.option(
+    "--into", type=click.Path(file_okay=False, path_type=Path), help="Write a version's files into this new folder."
+)
 @json_option
-def guide_show(name: str | None, as_json: bool) -> None:
-    """List what the guide declares, or show one thing where it stands.
+def guide_show(name: str | None, into: Path | None, as_json: bool) -> None:
+    """List what the folder's guide declares, show one thing where it stands, or a version by its number.
 
     \b
     nigrani guide show
     nigrani guide show system-down
+    nigrani guide show 4
+    nigrani guide show 4 --into ./guide-of-yesterday
     """
     home = with_state()
+    if name is not None and name.isascii() and name.isdecimal():
+        versions.show_version(int(name), into=into, as_json=as_json)
+        return
+    if into is not None:
+        raise click.UsageError("--into writes a version's files; name its number")
     from nigrani import schedule
 
     loaded = schedule.load_guide(home)
@@ -125,7 +140,7 @@ def guide_cover(as_json: bool) -> None:
     from nigrani.lib import clock
     from nigrani.measures import cover
 
-    items = cover.cover(schedule.load_guide(home), now=clock.now())
+    items = cover.cover(schedule.running_guide(home), now=clock.now())
     show(items, COVER, as_json=as_json, empty="The guide has no rows.")
 
 

@@ -22,7 +22,7 @@ def _guide() -> Guide:
     home = with_state()
     from nigrani import schedule
 
-    return schedule.load_guide(home)
+    return schedule.running_guide(home)
 
 
 @click.group(invoke_without_command=True)

@@ -11,6 +11,7 @@ from nigrani.alerts import queries as alerts
 from nigrani.guide import current
 from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
+from nigrani.versions import noticed
 
 from . import assets
 from .menu import menu
@@ -38,4 +39,5 @@ def everywhere(request: HttpRequest) -> dict[str, object]:
         counted: int | None = getattr(request, "firing", None)
         firing = alerts.firing_count() if counted is None else counted
         known |= {"firing": firing, "menu": menu(person, request.path, firing=firing)}
+        known["pending"] = noticed.pending()
     return known

@@ -28,6 +28,7 @@ _GROUPS: tuple[tuple[str, Role, tuple[tuple[str, str], ...]], ...] = (
             ("/promises", "KPIs and checks"),
             ("/cover", "Cover"),
             ("/guide", "Files"),
+            ("/versions", "Versions"),
         ),
     ),
     ("Record", Role.VIEWER, (("/deliveries", "Deliveries"),)),

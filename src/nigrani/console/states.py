@@ -55,6 +55,10 @@ _LOOKS: dict[str, Look] = {
     # phases of a rule
     "live": "ok",
     "shadow": "muted",
+    # versions of the guide; "waiting" and "refused" stand above
+    "standing": "ok",
+    "superseded": "muted",
+    "withdrawn": "muted",
     # rows of the guide
     "run": "ok",
     "kept": "ok",

@@ -18,6 +18,7 @@ from .views import (
     search,
     small,
     sources,
+    versions,
 )
 
 urlpatterns = [
@@ -46,6 +47,10 @@ urlpatterns = [
     path("deliveries", deliveries.index, name="deliveries"),
     path("guide", guide.files, name="guide"),
     path("guide/<path:name>", guide.file, name="guide-file"),
+    path("versions", versions.index, name="versions"),
+    path("versions/<int:number>", versions.version, name="version"),
+    path("versions/<int:number>/confirm", versions.confirm, name="confirm-version"),
+    path("versions/<int:number>/withdraw", versions.withdraw, name="withdraw-version"),
     path("people", people.index, name="people"),
     path("people/invite", people.invite, name="invite"),
     path("people/<int:number>/role", people.change_role, name="change-role"),

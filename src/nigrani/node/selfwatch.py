@@ -8,6 +8,8 @@ nigrani.outbox.oldest_age_s      how long the oldest of them waits; 0 when none 
 nigrani.journal.backlog_rows     facts acknowledged and not yet in telemetry
 nigrani.journal.backlog_bytes    the same, on disk
 nigrani.journal.rejected         batches that telemetry would not take: facts that no measure will ever see
+nigrani.guide.mistakes           in the text that the guide's folder holds; 0 when it can be read
+nigrani.guide.waiting            1 while a version of the guide waits for confirmation, else 0
 nigrani.memory.rss_bytes         of the process that runs the loops
 nigrani.memory.pss_bytes{process} of each process of the installation, with what it started
 nigrani.deadman.sent{outcome}    1 when a ping went out, 0 when not, and why (deadman.py)
@@ -24,6 +26,7 @@ from nigrani.lib.home import Home
 from nigrani.outbox import queries as outbox
 from nigrani.sources import queries as sources
 from nigrani.telemetry import journal
+from nigrani.versions import queries as versions
 
 from . import pids, standing
 
@@ -61,7 +64,7 @@ def record(guide: Guide, *, lags: Mapping[str, float], now: datetime, awake: tim
     """
     rows = [*_of_loops(lags, now), *_of_journal(now), *_of_memory(now)]
     try:
-        rows += [*_of_sources(guide, now, awake), *_of_outbox(now)]
+        rows += [*_of_sources(guide, now, awake), *_of_outbox(now), *_of_guide(now)]
     finally:
         journal.append("gauges", rows)
     return len(rows)
@@ -102,3 +105,9 @@ def _of_outbox(now: datetime) -> Iterator[Row]:
     queue = outbox.waiting(now)
     yield gauge("nigrani.outbox.waiting", queue.count, at=now)
     yield gauge("nigrani.outbox.oldest_age_s", queue.oldest_age_s or 0.0, at=now)
+
+
+def _of_guide(now: datetime) -> Iterator[Row]:
+    pending = versions.pending(now=now)
+    yield gauge("nigrani.guide.mistakes", len(pending.refused.mistakes) if pending.refused else 0, at=now)
+    yield gauge("nigrani.guide.waiting", 1 if pending.waiting else 0, at=now)

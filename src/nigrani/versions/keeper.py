@@ -14,7 +14,7 @@ from nigrani.guide import Guide, Text, current
 from nigrani.lib import clock
 from nigrani.lib.errors import Conflict, GuideError, NigraniError
 
-from . import actions, effects
+from . import actions, effects, noticed
 from .actions import Offer
 from .following import Follower
 from .models import Version
@@ -70,7 +70,10 @@ class Keeper:
         done = self._follower.follow()
         if self._follower.rotate():
             self._handled, done = None, done + 1  # a text may have been refused for a secret that could not be read
-        return done + (self._look(now) if self._follower.syncs else 0)
+        if self._follower.syncs:
+            done += self._look(now)
+        noticed.refresh(now=now)
+        return done
 
     def _from_folder(self, *, over: int, now: datetime) -> Guide:
         folder = self._folder()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nigrani import guide as guides
 from nigrani.alerts import examples
 from nigrani.guide import Guide, Text, Vocabulary
-from nigrani.lib.errors import GuideError
+from nigrani.lib.errors import GuideError, NigraniError
 from nigrani.lib.secret import Vault
 
 from .models import Version
@@ -41,3 +41,19 @@ class Reader:
         if failed:
             raise GuideError(failed)
         return made
+
+
+_reader: Reader | None = None
+
+
+def hand_over(reader: Reader) -> None:
+    """Let pages of this process read with `reader`; whoever sets the process up knows the vocabulary."""
+    global _reader
+    _reader = reader
+
+
+def current_reader() -> Reader:
+    """Return the reader of this process. Raises NigraniError where nobody handed one over."""
+    if _reader is None:
+        raise NigraniError("This process reads no guides.", "Start with: nigrani up")
+    return _reader

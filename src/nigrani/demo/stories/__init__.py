@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nigrani.demo.telling import Story
 
-from . import blind, database_down, quiet_day, watchman_dead, website_down
+from . import blind, database_down, guide_edit, quiet_day, watchman_dead, website_down
 
-_MODULES = (quiet_day, website_down, database_down, blind, watchman_dead)
+_MODULES = (quiet_day, website_down, database_down, blind, watchman_dead, guide_edit)
 
 STORIES = {
     story.name: story
