@@ -66,6 +66,20 @@ def morning(telemetry: str, guide: Guide) -> Alert:
     return down
 
 
+class TestSurvey:
+    def test_the_last_survey_and_one_by_its_number(self, get: Get, guide: Guide) -> None:
+        assert get("survey") == (404, {"error": "Nothing was surveyed yet.", "hint": "Run: nigrani survey"})
+        first = scenes.surveyed(guide, clock.now(), states=("clear",))
+        last = scenes.surveyed(guide, clock.now())
+        status, document = get("survey")
+        assert (status, document["number"], len(document["rows"])) == (200, last.pk, 93)
+        assert sum(document["counts"].values()) == 93
+        assert {each["state"] for each in document["findings"]} == {"found"}
+        assert RFC3339.fullmatch(document["ended_at"])
+        assert get(f"surveys/{first.pk}")[1]["number"] == first.pk
+        assert get("surveys/999999999")[0] == 404
+
+
 class TestDoor:
     @pytest.mark.parametrize("path", ALL)
     @pytest.mark.parametrize(

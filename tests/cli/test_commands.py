@@ -30,7 +30,9 @@ def run(*words: str, home: Home | None = None, **environ: str) -> subprocess.Com
     )
 
 
-@pytest.mark.parametrize("command", ["", "up", "init", "doctor", "demo", "systemd", "guide", "rule", "person", "token"])
+@pytest.mark.parametrize(
+    "command", ["", "up", "init", "doctor", "demo", "systemd", "survey", "guide", "rule", "person", "token"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     told = run(*command.split(), "--help")
     assert told.returncode == 0

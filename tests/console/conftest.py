@@ -67,4 +67,5 @@ def morning(telemetry: str, guide: Guide) -> Alert:
     now = clock.now()
     down = scenes.storm(now)
     scenes.readings(guide, now)
+    scenes.surveyed(guide, now)
     return down

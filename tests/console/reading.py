@@ -25,6 +25,9 @@ READS = (
     "/promises",
     "/cover",
     "/cover?state=run",
+    "/survey",
+    "/survey?state=hindered",
+    "/survey?section=KPI&state=nothing",
     "/deliveries",
     "/deliveries?receiver=spare",
     "/guide",
@@ -43,6 +46,9 @@ ABSENT = (
     "/rules/none",
     "/sources/none",
     "/measures/none",
+    "/surveys/999999",
+    "/surveys/99999999999999999999",
+    "/surveys/999999.json",
     "/guide/../secrets",
     "/guide/none.yaml",
     "/nowhere",
@@ -55,6 +61,7 @@ DECIDES = (
     "/rules/slow-pages/promote",
     "/versions/2/confirm",
     "/versions/2/withdraw",
+    "/survey/try",
 )
 
 

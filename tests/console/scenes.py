@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from nigrani.alerts.models import Alert, Fate, Rule, Transition
 from nigrani.guide.model import Guide
 from nigrani.measures import labels as label_sets
+from nigrani.measures.cover import cover
 from nigrani.measures.models import Verdict, Watermark
 from nigrani.measures.rows import sql_hash
 from nigrani.outbox.models import Attempt, Message
 from nigrani.sources.models import Probe, Source
+from nigrani.survey.models import Survey
+from nigrani.survey.report import FindingResult, Report
+from nigrani.survey.state import rows
 from nigrani.telemetry import store
 from nigrani.versions import noticed
 from nigrani.versions.models import Version
@@ -236,3 +242,25 @@ def _attempt(message: Message, outcome: str, detail: str, at: datetime) -> None:
         outcome=outcome,
         detail=detail,
     )
+
+
+def surveyed(guide: Guide, now: datetime, *, came: str = HOSTILE, states: tuple[str, ...] = ("found",)) -> Survey:
+    """Keep a survey in which everything was found; what came back is hostile. `states` repeat over the findings."""
+    findings = [
+        FindingResult(
+            name=each.name, title=each.title, state=states[at % len(states)], because=came,  # type: ignore[arg-type]
+            asked=f"GET /{came}", came=came, at=now, source=each.source, means=each.means, do=each.do,
+            snippet=each.snippet, tries=each.tries, hinders=[*each.hinders], limits=[*each.limits],
+            concerns=[*each.concerns],
+        )
+        for at, each in enumerate(guide.findings.values())
+    ]  # fmt: skip
+    report = Report(
+        began_at=now - timedelta(seconds=9), ended_at=now, by="ravi@example.org", tried=False, guide=guide.name,
+        digest=guide.digest, findings=findings, rows=rows(guide, cover(guide, now=now), findings), tables={},
+        grants=f"GRANT SELECT ON {came} TO nigrani_monitor;",
+    )  # fmt: skip
+    return Survey.objects.create(
+        by="ravi@example.org", state="done", asked_at=now, ended_at=now, found=len(report.found()),
+        report=msgspec.to_builtins(report),
+    )  # fmt: skip

@@ -135,6 +135,36 @@ checks:
   uptime: {title: System uptime is 99.9 % or more, covers: [C04], measure: system_up, over: 24h, expect: {above: 99.9%}}
 kpis:
   availability: {title: Availability, covers: [K01], measure: system_up, objective: {above: 99.9%, over: 30d}}
+tables:
+  audit: {source: database, named: [audit_logs], columns: {id: id}}
+findings:
+  no-health-route:
+    title: There is no health route
+    means: What the guide says to watch is a 404 page.
+    do: Add the route.
+    snippet: export async function GET() {}
+    concerns: [A01]
+    source: website
+    ask: {path: /api/health, found: {status: 404}, fine: {status: 200}}
+  webhook-turned-away:
+    title: The gateway is turned away
+    means: Nothing is recorded.
+    do: Exempt the route.
+    hinders: [A03]
+    source: website
+    tries: Posts an unsigned event.
+    ask: {path: /api/payments/webhook, method: POST, json: {event: survey}, found: {status: 403}, fine: {status: 400}}
+  audit-empty:
+    title: The audit table is empty
+    means: Nothing is counted.
+    do: Look at the writer.
+    limits: [S01]
+    source: database
+    ask: {sql: "SELECT count(*) = 0 AS found FROM {audit}"}
+truths:
+  gateway: {rows: [A03], says: The gateway's own API., later: the payment gateway}
+  answers: {rows: [A01, K01, C04], says: The website's answers., needs: [website]}
+  audit: {rows: [S01, S02], says: The audit table., needs: [database]}
 runbooks:
   system-down:
     title: The system is down

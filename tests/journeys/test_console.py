@@ -30,6 +30,7 @@ PAGES = (
     "measures/system_up",
     "promises",
     "cover",
+    "survey",
     "deliveries",
     "guide",
     "guide/website.yaml",

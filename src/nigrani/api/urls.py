@@ -14,6 +14,8 @@ urlpatterns = [
     path("v1/sources", views.list_sources),
     path("v1/measures", views.list_measures),
     path("v1/cover", views.list_cover),
+    path("v1/survey", views.last_survey),
+    path("v1/surveys/<int:number>", views.one_survey),
     path("v1/deliveries", views.list_deliveries),
     path("v1/versions", versions.list_versions),
     path("v1/versions/<int:number>", versions.one_version),

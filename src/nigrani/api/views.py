@@ -17,6 +17,7 @@ from nigrani.measures import windows
 from nigrani.outbox import queries as outbox
 from nigrani.sources import queries as sources
 from nigrani.sources.queries import SourceView
+from nigrani.survey import queries as surveys
 from nigrani.versions import queries as versions
 
 from . import shapes
@@ -127,6 +128,24 @@ def list_cover(ask: Ask) -> shapes.Page[shapes.CoverShape]:
             for each in covers.cover(ask.guide, now=ask.now)
         ]
     )
+
+
+@answers(Role.VIEWER)
+def last_survey(ask: Ask) -> shapes.SurveyShape:
+    """Return the last survey: each row of the guide, and each finding with its evidence."""
+    found = surveys.latest()
+    if found is None:
+        raise NotFound("Nothing was surveyed yet.", "Run: nigrani survey")
+    return shapes.survey(found.number, found.report)
+
+
+@answers(Role.VIEWER)
+def one_survey(ask: Ask, number: int) -> shapes.SurveyShape:
+    """Return an earlier survey."""
+    found = surveys.survey(number)
+    if found is None:
+        raise NotFound(f"There is no survey {number}.", "The last ten are kept.")
+    return shapes.survey(found.number, found.report)
 
 
 @answers(Role.VIEWER)

@@ -27,6 +27,7 @@ _GROUPS: tuple[tuple[str, Role, tuple[tuple[str, str], ...]], ...] = (
             ("/measures", "Measures"),
             ("/promises", "KPIs and checks"),
             ("/cover", "Cover"),
+            ("/survey", "Survey"),
             ("/guide", "Files"),
             ("/versions", "Versions"),
         ),

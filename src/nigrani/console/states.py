@@ -66,6 +66,16 @@ _LOOKS: dict[str, Look] = {
     "claimed": "unknown",
     "no source": "muted",
     "not yet": "muted",
+    # rows and findings of a survey
+    "answered": "ok",
+    "answerable": "ok",
+    "partly": "warn",
+    "hindered": "bad",
+    "could not look": "unknown",
+    "not built yet": "muted",
+    "found": "bad",
+    "clear": "ok",
+    "waits for a try": "muted",
 }
 
 _WORDS = {

@@ -18,6 +18,7 @@ from .views import (
     search,
     small,
     sources,
+    survey,
     versions,
 )
 
@@ -44,6 +45,12 @@ urlpatterns = [
     path("measures/<str:name>", measures.measure, name="measure"),
     path("promises", promises.index, name="promises"),
     path("cover", promises.cover, name="cover"),
+    path("survey", survey.index, name="survey"),
+    path("survey/progress", survey.progress, name="survey-progress"),
+    path("survey/begin", survey.begin, name="survey-begin"),
+    path("survey/try", survey.try_more, name="survey-try"),
+    path("surveys/<int:number>", survey.one, name="survey-one"),
+    path("surveys/<int:number>.json", survey.export, name="survey-export"),
     path("deliveries", deliveries.index, name="deliveries"),
     path("guide", guide.files, name="guide"),
     path("guide/<path:name>", guide.file, name="guide-file"),

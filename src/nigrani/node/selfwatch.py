@@ -12,6 +12,8 @@ nigrani.guide.mistakes           in the text that the guide's folder holds; 0 wh
 nigrani.guide.waiting            1 while a version of the guide waits for confirmation, else 0
 nigrani.memory.rss_bytes         of the process that runs the loops
 nigrani.memory.pss_bytes{process} of each process of the installation, with what it started
+nigrani.survey.findings          what the last survey found in the watched system
+nigrani.survey.new               how much of that the survey before it had not found
 nigrani.deadman.sent{outcome}    1 when a ping went out, 0 when not, and why (deadman.py)
 """
 
@@ -25,6 +27,7 @@ from nigrani.lib import clock
 from nigrani.lib.home import Home
 from nigrani.outbox import queries as outbox
 from nigrani.sources import queries as sources
+from nigrani.survey import queries as surveys
 from nigrani.telemetry import journal
 from nigrani.versions import queries as versions
 
@@ -64,7 +67,7 @@ def record(guide: Guide, *, lags: Mapping[str, float], now: datetime, awake: tim
     """
     rows = [*_of_loops(lags, now), *_of_journal(now), *_of_memory(now)]
     try:
-        rows += [*_of_sources(guide, now, awake), *_of_outbox(now), *_of_guide(now)]
+        rows += [*_of_sources(guide, now, awake), *_of_outbox(now), *_of_guide(now), *_of_survey(now)]
     finally:
         journal.append("gauges", rows)
     return len(rows)
@@ -99,6 +102,12 @@ def _of_sources(guide: Guide, now: datetime, awake: timedelta) -> Iterator[Row]:
         yield gauge("nigrani.source.age_s", silence_s, at=now, source=name)
     for name, ratio in sources.darkness(guide, now, asking_for=awake).items():
         yield gauge("nigrani.source.age_ratio", ratio, at=now, source=name)
+
+
+def _of_survey(now: datetime) -> Iterator[Row]:
+    if (last := surveys.standing()) is not None:
+        yield gauge("nigrani.survey.findings", last[0], at=now)
+        yield gauge("nigrani.survey.new", last[1], at=now)
 
 
 def _of_outbox(now: datetime) -> Iterator[Row]:

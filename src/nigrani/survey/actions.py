@@ -17,7 +17,7 @@ from nigrani.lib import clock, due
 from nigrani.lib.errors import Conflict
 from nigrani.measures import cover as covers
 
-from . import asking, state
+from . import asking, queries, state
 from .models import OPEN, Survey
 from .report import Report
 
@@ -59,10 +59,10 @@ def take(guide: Guide, *, now: datetime) -> Survey | None:
     return None
 
 
-def carry_out(row: Survey, guide: Guide, *, pace: timedelta = asking.PACE) -> Report:
+def carry_out(row: Survey, guide: Guide) -> Report:
     """Carry out a survey that was claimed. A failure of our own is written, and raised."""
     try:
-        return _carry_out(row, guide, pace=pace)
+        return _carry_out(row, guide)
     except Exception as error:
         _end(row, "failed", now=clock.now(), error=f"Nigrani itself failed: {type(error).__name__}. See the log.")
         raise
@@ -107,7 +107,6 @@ def _carry_out(
     row: Survey,
     guide: Guide,
     *,
-    pace: timedelta = asking.PACE,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Report:
     began = clock.now()
@@ -118,7 +117,7 @@ def _carry_out(
         Survey.objects.filter(pk=row.pk).update(done=done, leased_until=Now() + LEASE)
         progress(done, of)
 
-    asked = asking.Asking(guide, tries=row.tries, pace=pace)
+    asked = asking.Asking(guide, tries=row.tries)
     findings = asked.ask_all(tell)
     ended = clock.now()
     report = Report(
@@ -141,7 +140,12 @@ def _carry_out(
 def _end(row: Survey, word: str, *, now: datetime, report: Report | None = None, error: str = "") -> None:
     """Write a survey's end and forget the oldest ones."""
     with transaction.atomic():
+        before = queries.latest()
+        fresh = queries.new_since(report, before.report) if report and before else []
         Survey.objects.filter(pk=row.pk).update(
+            found=len(report.found()) if report else 0,
+            unseen=len(report.unseen()) if report else 0,
+            fresh=len(fresh),
             state=word,
             ended_at=now,
             next_at=None,

@@ -38,7 +38,7 @@ class Asking:
 
     guide: Guide
     tries: bool
-    pace: timedelta = PACE
+    pace: timedelta = field(default_factory=lambda: PACE)
     timeout: timedelta = TIMEOUT
     names: dict[str, naming.Names | SourceError] = field(default_factory=dict)  # by source
     unreadable: dict[str, dict[str, set[str]]] = field(default_factory=dict)  # source -> table -> columns
@@ -99,14 +99,14 @@ class Asking:
 
     def _ask(self, finding: Finding) -> FindingResult:
         source = self.guide.sources[finding.source]
-        if finding.source in self.away:
-            return _result(finding, "could not look", self.away[finding.source])
         if not source.is_set_up:
             return _result(finding, "no source", f"Not set up: {', '.join(source.missing)} is missing.")
         if finding.tries and not self.tries:
             return _result(finding, "waits for a try", f"It does more than look: {finding.tries}")
         if finding.missing:
             return _result(finding, "could not look", f"{', '.join(finding.missing)} is not set.")
+        if finding.source in self.away:
+            return _result(finding, "could not look", self.away[finding.source])
         if why_not := self._unnamed(finding):
             return _result(finding, "could not look", why_not)
         at = clock.now()

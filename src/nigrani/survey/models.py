@@ -14,7 +14,8 @@ class Survey(DueRow):
 
     state: planned, running, done, failed. daily: planned by the calendar. tries: may ask what does more than look.
     done, of: questions asked so far, of how many. begun: how often somebody began it. error: why it failed.
-    report: as report.Report has it; None before it is done.
+    report: as report.Report has it; None before it is done. found, unseen: how many findings it has, and how many could
+    not be looked for. fresh: how many of those found the survey before it did not have.
     """
 
     by = models.TextField()
@@ -28,6 +29,9 @@ class Survey(DueRow):
     begun = models.IntegerField(default=0)
     error = models.TextField(default="")
     report = models.JSONField(null=True)
+    found = models.IntegerField(default=0)
+    unseen = models.IntegerField(default=0)
+    fresh = models.IntegerField(default=0)
 
     class Meta:
         constraints = (

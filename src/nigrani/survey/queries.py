@@ -72,21 +72,16 @@ def under_way(*, now: datetime) -> UnderWay | None:
 
 def past() -> list[Past]:
     """Return the surveys that are kept, newest first."""
-    return [_past(row) for row in Survey.objects.exclude(state__in=OPEN).order_by("-pk")]
+    return [_past(row) for row in Survey.objects.exclude(state__in=OPEN).defer("report").order_by("-pk")]
 
 
 def standing() -> tuple[int, int] | None:
     """Return how many findings the last survey had, and how many of them are new; None before the first."""
-    found = latest()
-    return (len(found.report.found()), len(found.new)) if found else None
+    return Survey.objects.filter(state="done").order_by("-pk").values_list("found", "fresh").first()
 
 
 def _past(row: Survey) -> Past:
-    findings = (row.report or {}).get("findings", ())
-    states = [each["state"] for each in findings]
-    return Past(
-        row.pk, row.by, row.ended_at, row.tries, states.count("found"), states.count("could not look"), row.error
-    )
+    return Past(row.pk, row.by, row.ended_at, row.tries, row.found, row.unseen, row.error)
 
 
 def _view(rows: list[Survey]) -> SurveyView | None:
@@ -95,7 +90,13 @@ def _view(rows: list[Survey]) -> SurveyView | None:
     report = msgspec.convert(rows[0].report, Report)
     if len(rows) == 1:
         return SurveyView(rows[0].pk, report, (), (), None)
-    earlier = {each.name: each.state for each in msgspec.convert(rows[1].report, Report).findings}
-    new = tuple(each for each in report.found() if earlier.get(each.name) != "found")
-    gone = tuple(each for each in report.findings if each.state == "clear" and earlier.get(each.name) == "found")
-    return SurveyView(rows[0].pk, report, new, gone, rows[1].pk)
+    earlier = msgspec.convert(rows[1].report, Report)
+    had = {each.name for each in earlier.found()}
+    gone = tuple(each for each in report.findings if each.state == "clear" and each.name in had)
+    return SurveyView(rows[0].pk, report, tuple(new_since(report, earlier)), gone, rows[1].pk)
+
+
+def new_since(report: Report, earlier: Report) -> list[FindingResult]:
+    """Return what was found and was not found before."""
+    had = {each.name for each in earlier.found()}
+    return [each for each in report.found() if each.name not in had]
