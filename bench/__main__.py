@@ -1,11 +1,11 @@
-"""Run every measurement, or those named: `python -m bench [probes facts series latency memory]`."""
+"""Run every measurement, or those named: `python -m bench [probes facts series backtest latency memory]`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-ALL = ("probes", "facts", "series", "memory", "latency")
+ALL = ("probes", "facts", "series", "backtest", "memory", "latency")
 
 
 def main() -> int:

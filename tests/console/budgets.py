@@ -32,7 +32,10 @@ PAGES = {
     "alert": page("/alerts/{alert}"),
     "rules": page("/rules", "/rules?phase=shadow", "/rules?sort=-state", queries=5),
     "rule": page("/rules/system-down"),
-    "promote": page("/rules/slow-pages/promote", queries=5),
+    "backtest": page(
+        "/rules/system-down/backtest", "/rules/slow-pages/backtest?days=30&level=1s&window=10m&hold=5m", queries=4
+    ),
+    "promote": page("/rules/slow-pages/promote", queries=8),
     "demote": page("/rules/system-down/demote", queries=5),
     "keys": page("/keys", queries=3),
     "find": page("/find?q=down", "/find", queries=3),

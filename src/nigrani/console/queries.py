@@ -92,7 +92,13 @@ def chart(
 ) -> Asked[Chart]:
     """Return the measure's chart over a span that ends now, one line for each label set."""
     end = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    start = end - SPANS[span]
+    return between(guide, measure, keys, start=end - SPANS[span], end=end, level=level)
+
+
+def between(
+    guide: Guide, measure: Measure, keys: list[str], *, start: datetime, end: datetime, level: Level | None = None
+) -> Asked[Chart]:
+    """Return the measure's chart over whole minutes, one line for each label set."""
 
     def draw() -> Chart:
         drawn = [series(measure, key, start, end, points=_POINTS) for key in keys[:MOST_LINES]]

@@ -6,6 +6,7 @@ from django.urls import path
 
 from .views import (
     alerts,
+    backtests,
     deliveries,
     door,
     guide,
@@ -29,6 +30,7 @@ urlpatterns = [
     path("alerts/<int:number>", alerts.alert, name="alert"),
     path("rules", rules.index, name="rules"),
     path("rules/<str:name>", rules.rule, name="rule"),
+    path("rules/<str:name>/backtest", backtests.rule, name="backtest"),
     path("rules/<str:name>/promote", rules.promote, name="promote"),
     path("rules/<str:name>/demote", rules.demote, name="demote"),
     path("login", door.sign_in, name="login"),

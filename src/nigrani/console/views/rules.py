@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from nigrani import oncall
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
-from nigrani.alerts import actions, lists, queries
+from nigrani.alerts import actions, lists, queries, shadow
 from nigrani.alerts.queries import RuleView
 from nigrani.console.sorting import Order, arrange
 from nigrani.console.templatetags.console import local
@@ -97,6 +97,7 @@ def promote(request: PersonRequest, name: str) -> HttpResponse:
         receivers = oncall.receivers_for(guide, guide.alerts[name])
         told = ", ".join(each.title for each in receivers if each.is_set_up) or "nobody: no receiver is set up"
         lines = [
+            *shadow.lines(guide, name, now=clock.now()),
             f"From its next change of state on, {name} tells: {told}.",
             "What fires already was decided in shadow and stays unsent.",
             "You can put it back in shadow at any time. Both leave a line in the ledger.",
