@@ -70,7 +70,8 @@ def _steps(rule: Alert, measure: Measure, example: Example) -> Iterator[Step]:
 
 
 def _step(start: timedelta, end: timedelta, reading: str, state: str, because: str) -> Step:
-    at = show_duration(start) if start == end else f"{show_duration(start)} to {show_duration(end)}"
+    began = show_duration(start) if start else "0 s"
+    at = began if start == end else f"{began} to {show_duration(end)}"
     return Step(at, reading, state, because)
 
 
