@@ -9,7 +9,7 @@ UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 ARGS ?=
 
 TEST_PACKAGES := chromium fonts-dejavu-core openssl postgresql-15
-BENCH_PACKAGES := prometheus-blackbox-exporter
+BENCH_PACKAGES := prometheus-blackbox-exporter prometheus-alertmanager
 
 .PHONY: help
 help: ## List the targets.

@@ -1,11 +1,11 @@
-"""Run every measurement, or those named: `python -m bench [probes facts series backtest latency memory]`."""
+"""Run every measurement, or those named: `python -m bench [probes facts series backtest storm latency memory]`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-ALL = ("probes", "facts", "series", "backtest", "memory", "latency")
+ALL = ("probes", "facts", "series", "backtest", "memory", "storm", "latency")
 
 
 def main() -> int:

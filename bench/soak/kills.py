@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import psycopg
 from tests.eventually import eventually
 from tests.journeys import house as houses
-from tests.journeys.house import HEALTH, LOGIN, House
+from tests.journeys.house import HEALTH, House
 from tests.node.upping import gone
 
 from nigrani.lib.errors import NigraniError
@@ -101,7 +101,7 @@ def play(house: House, episode: Episode, tally: Tally) -> None:
         tally.failures.append(f"{episode}: {error}")
         house.yard.fault("web_down", on=False)
         return
-    for key in (HEALTH, LOGIN):
+    for key in (HEALTH,):
         tally.check(episode, "told once", lambda key=key: _add_repeats(house, key, before, tally))  # type: ignore[misc]
     for name, look in invariants.ALWAYS.items():
         tally.check(episode, name, lambda look=look: look(house))  # type: ignore[misc]
@@ -118,15 +118,15 @@ def _live_through(house: House, episode: Episode, tally: Tally) -> None:
         killing = threads.submit(_kill_in_time, house, episode, tally)
         house.yard.fault("web_down", on=True)
         try:
-            for key in (HEALTH, LOGIN):
+            for key in (HEALTH,):
                 house.becomes(key, "firing", timeout_s=invariants.LEASE_S)
             threading.Event().wait(episode.stays_s)
         finally:
             house.yard.fault("web_down", on=False)
-        for key in (HEALTH, LOGIN):
+        for key in (HEALTH,):
             house.becomes(key, "ok", timeout_s=invariants.LEASE_S)
         killing.result()
-    for key in (HEALTH, LOGIN):
+    for key in (HEALTH,):
         eventually(
             lambda key=key: all(house.told(kind, key, after=before) for kind in ("firing", "resolved")),  # type: ignore[misc]
             timeout_s=invariants.LEASE_S,

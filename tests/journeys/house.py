@@ -42,7 +42,8 @@ _BRISK = {
         ("every: 15s", "every: 1s"),
         ("timeout: 10s", "timeout: 3s"),
         ("every: 45s", "every: 1s"),
-        # Of one endpoint alone, so that each change is a message of its own.
+        # Of one endpoint alone, and without its cause, so that each change is a message of its own.
+        ("    effect_of: [system-down]\n    owner: on-call-dev", "    owner: on-call-dev"),
         ("below: 50%, only: {probe: [health, login]}}", "below: 50%, only: {probe: [health]}}"),
         ("hold: 2m\n    clear: {above: 50%, hold: 1m}", "hold: 4s\n    clear: {above: 50%, hold: 1s}"),
         ("runbook: system-down\n    starts: shadow", "runbook: system-down\n    starts: live"),

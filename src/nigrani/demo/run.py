@@ -36,7 +36,7 @@ def story(name: str, *, as_json: bool, inject: bool, watched: bool, folder: Path
     chosen = STORIES.get(name)
     if chosen is None:
         raise NigraniError(f"There is no story {name!r}.", f"There are: {', '.join(STORIES)}.")
-    with stages.set_up(watched=watched, folder=folder) as stage:
+    with stages.set_up(watched=watched, folder=folder, guide=chosen.guide) as stage:
         stage.tell = _teller(to_stderr=as_json)
         stage.happened(
             "started",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,16 +65,23 @@ class Stage:
 
 
 @contextmanager
-def set_up(*, mode: str = "real", watched: bool = True, folder: Path | None = None) -> Iterator[Stage]:
+def set_up(
+    *, mode: str = "real", watched: bool = True, folder: Path | None = None, guide: Mapping[str, str] | None = None
+) -> Iterator[Stage]:
     """Start the school, give Nigrani its least-privilege role, its addresses and its start. Stops all at the end.
 
-    folder: where both homes go; a temporary one, removed at the end, if None.
+    folder: where both homes go; a temporary one, removed at the end, if None. guide: files that are added to the
+    shipped guide; without any it runs as it ships.
     """
     with ExitStack() as stack:
         root = folder or Path(stack.enter_context(_temporary()))
         yard = stack.enter_context(yards.opened(root / "school", mode=mode))
         home = Home(root / "nigrani")
         home.ensure()
+        if guide:
+            shutil.copytree(shipped(), home.guide, dirs_exist_ok=True)
+            for name, text in guide.items():
+                (home.guide / name).write_text(text, encoding="utf-8")
         port = _free_port()
         _hand_over(home, yard, monitor_dsn=_make_role(yard))
         node = stack.enter_context(_running(home, port)) if watched else None

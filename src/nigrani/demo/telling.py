@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from .eyes import Eyes
 from .stage import Stage
@@ -17,11 +17,15 @@ CLEAR_S = 420.0
 
 @dataclass(frozen=True)
 class Story:
-    """A story: its name, what it shows in a sentence, and how it is played. `play` returns whether all came true."""
+    """A story: its name, what it shows in a sentence, and how it is played. `play` returns whether all came true.
+
+    guide: files by name that it adds to the shipped guide.
+    """
 
     name: str
     shows: str
     play: Callable[[Stage, Eyes, bool], bool]
+    guide: Mapping[str, str] = field(default_factory=dict)
 
 
 def titles(stage: Stage, kind: str, *parts: str) -> Callable[[], str | None]:
@@ -35,6 +39,20 @@ def titles(stage: Stage, kind: str, *parts: str) -> Callable[[], str | None]:
         return None
 
     return look
+
+
+def count(stage: Stage, word: str, *parts: str) -> int:
+    """Count the messages whose headline has this word ("Firing", "Resolved", "Note") and that hold every part."""
+    return sum(f"{word}:" in said[:20] and all(part in said for part in parts) for said in whole(stage))
+
+
+def whole(stage: Stage) -> list[str]:
+    """Return all the text of each message that the channel took, its headline first."""
+    taken = (item for item in stage.yard.journal("slack") if item["accepted"])
+    return [
+        "\n".join([str(item["text"]), *(str(block["text"]["text"]) for block in item["payload"].get("blocks", ()))])
+        for item in taken
+    ]
 
 
 def settled(stage: Stage, eyes: Eyes) -> bool:

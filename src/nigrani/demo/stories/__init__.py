@@ -1,17 +1,24 @@
-"""The stories: what is broken, and what must have reached whom. A module each: `SHOWS` says what, `play` plays it."""
+"""The stories: what is broken, and what must have reached whom. A module each: `SHOWS` says what, `play` plays it,
+`GUIDE` has the files that it adds to the shipped guide, if any."""
 
 from __future__ import annotations
 
 from nigrani.demo.telling import Story
 
-from . import blind, database_down, guide_edit, quiet_day, watchman_dead, website_down
+from . import blind, database_down, flapping, guide_edit, quiet_day, storm, watchman_dead, website_down
 
-_MODULES = (quiet_day, website_down, database_down, blind, watchman_dead, guide_edit)
+_MODULES = (quiet_day, website_down, database_down, blind, watchman_dead, guide_edit, storm, flapping)
 
 STORIES = {
     story.name: story
     for story in (
-        Story(module.__name__.rsplit(".", 1)[-1].replace("_", "-"), module.SHOWS, module.play) for module in _MODULES
+        Story(
+            module.__name__.rsplit(".", 1)[-1].replace("_", "-"),
+            module.SHOWS,
+            module.play,
+            getattr(module, "GUIDE", {}),
+        )
+        for module in _MODULES
     )
 }
 """Every story by its name, in the order in which they are told."""
