@@ -117,7 +117,7 @@ def guide_loop(keeping: Keeper) -> Loop:
 
 def forget_old(*, now: datetime) -> int:
     """Forget what is older than promised, in both stores. Returns how many rows and partitions went."""
-    return people.forget_old(now=now) + retention.drop_old(now)
+    return people.forget_old(now=now) + alerts.forget_old(now=now) + retention.drop_old(now)
 
 
 def evaluate(guide: Guide) -> int:

@@ -24,12 +24,17 @@ def page(*addresses: str, queries: int = MOST_QUERIES) -> Budget:
     return Budget(addresses, queries)
 
 
-# By the name of the route. {alert} is an alert with many changes, {person} and {token} are somebody's.
+# By the name of the route. {alert} is an alert with many changes, {person} and {token} are somebody's,
+# {silence} is one that stands.
 PAGES = {
     "overview": page("/"),
     "now": page("/now"),
     "alerts": page("/alerts", "/alerts?show=open&page=2&sort=-value", "/alerts?rule=system-down&sort=alert", queries=6),
     "alert": page("/alerts/{alert}"),
+    "why": page("/alerts/{alert}/why", "/alerts/{alert}/why?page=2"),
+    "silences": page("/silences", "/silences?rules=system-down&labels=probe%3Dlogin", queries=6),
+    "silence": page("/silences/{silence}", queries=4),
+    "end-silence": page("/silences/{silence}/end", queries=4),
     "rules": page("/rules", "/rules?phase=shadow", "/rules?sort=-state", queries=5),
     "rule": page("/rules/system-down"),
     "backtest": page(
@@ -40,7 +45,7 @@ PAGES = {
     "keys": page("/keys", queries=3),
     "find": page("/find?q=down", "/find", queries=3),
     "password": page("/password", queries=3),
-    "sources": page("/sources", "/sources?sort=source", queries=5),
+    "sources": page("/sources", "/sources?sort=source", queries=6),
     "source": page("/sources/website", "/sources/database", queries=5),
     "measures": page("/measures", "/measures?sort=-used", queries=3),
     "measure": page("/measures/login_ms", "/measures/system_up?over=24h", queries=5),
@@ -74,5 +79,8 @@ NO_PAGES = {
     "change-role": "only a form posts to it",
     "give-back": "only a form posts to it",
     "make-token": "only a form posts to it",
+    "preview-silence": "only a form posts to it",
+    "make-silence": "only a form posts to it",
+    "move-silence": "only a form posts to it",
     "favicon": "a drawing of a few bytes",
 }

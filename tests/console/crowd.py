@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from nigrani.access.models import ApiToken, LedgerLine, Person, Role
-from nigrani.alerts.models import Alert, Fate, Rule, Transition
+from nigrani.alerts.models import Alert, Fate, Rule, Silence, Transition
 from nigrani.outbox.models import Attempt, Message
 from nigrani.versions.models import Version
 
@@ -16,6 +16,7 @@ def crowd(alert: Alert, numbers: range, now: datetime) -> None:
     """Make one for each number: an alert that fires, a change and a message of one alert, a person, a token, a line."""
     alerts(alert.rule, numbers, now)
     changes(alert, numbers, now)
+    silences(numbers, now)
     people(numbers, now)
     versions(numbers, now)
     last = LedgerLine.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
@@ -79,6 +80,17 @@ def changes(alert: Alert, numbers: range, now: datetime) -> None:
     Fate.objects.bulk_create(
         Fate(transition=change, receiver="spare", fate="not_sent", because="Not set up.", at=now) for change, _ in pairs
     )
+
+
+def silences(numbers: range, now: datetime) -> None:
+    """Let there be many silences, half of them over."""
+    Silence.objects.bulk_create(
+        Silence(
+            kind="silence", by="asha@example.org", why="A deploy.", rules=[f"slow-{at}"], made_at=now, starts_at=now,
+            until=now + (at + 1) * 60 * SECOND, over_at=now if at % 2 else None,
+        )
+        for at in numbers
+    )  # fmt: skip
 
 
 def people(numbers: range, now: datetime) -> None:

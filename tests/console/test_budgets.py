@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.console import budgets, crowd
 
 from nigrani.access.models import ApiToken, Person
-from nigrani.alerts.models import Alert
+from nigrani.alerts.models import Alert, Silence
 from nigrani.console.urls import urlpatterns
 from nigrani.lib import clock
 
@@ -42,7 +42,8 @@ def _cost(client: Client, address: str) -> Cost:
 
 def _filled(address: str, alert: Alert) -> str:
     person, token = Person.objects.latest("id"), ApiToken.objects.latest("id")
-    return address.format(alert=alert.pk, person=person.pk, token=token.pk)
+    silence = Silence.objects.filter(over_at=None).latest("id")
+    return address.format(alert=alert.pk, person=person.pk, token=token.pk, silence=silence.pk)
 
 
 def _all(client: Client, alert: Alert) -> dict[str, Cost]:

@@ -34,6 +34,11 @@ class Mutes:
         self._guide = guide
         self._standing = [(each, matchers(each)) for each in silences]
 
+    @property
+    def windows(self) -> list[tuple[Silence, Matchers]]:
+        """Return the maintenance windows among them."""
+        return [(each, matched) for each, matched in self._standing if each.kind == "window"]
+
     def of(self, rule: str, labels: Mapping[str, str]) -> Mute | None:
         """Return what mutes an alert, or None. When several do, all are named, the one that lasts longest first."""
         found = self.all(rule, labels)
@@ -41,6 +46,11 @@ class Mutes:
             return None
         said = "; ".join(_says(each, self._guide.zone) for each in found)
         return Mute(f"silence:{found[0].pk}", f"{said[:1].upper()}{said[1:]}.", found[0].until)
+
+    def sentences(self, rule: str, labels: Mapping[str, str]) -> list[str]:
+        """Return a sentence for each silence that mutes an alert."""
+        said = [_says(each, self._guide.zone) for each in self.all(rule, labels)]
+        return [f"{each[:1].upper()}{each[1:]}." for each in said]
 
     def all(self, rule: str, labels: Mapping[str, str]) -> list[Silence]:
         """Return every silence that matches, the one that lasts longest first."""

@@ -184,12 +184,12 @@ def would_have_sent(*, since: datetime) -> dict[str, tuple[int, datetime]]:
     return {name: (count, last) for name, count, last in counted}
 
 
-def rules(guide: Guide) -> list[RuleView]:
-    """Return every rule of the guide, in its order. Two queries."""
+def rules(guide: Guide, *, counted: bool = True) -> list[RuleView]:
+    """Return every rule of the guide, in its order. Two queries, or one without its alerts `counted`."""
     rows = {row.name: row for row in Rule.objects.all()}
     counts: dict[str, dict[str, int]] = {}
-    counted = Alert.objects.order_by().values_list("rule__name", "state").annotate(count=Count("id"))
-    for name, state, count in counted:
+    every = Alert.objects.order_by().values_list("rule__name", "state").annotate(count=Count("id"))
+    for name, state, count in every if counted else ():
         counts.setdefault(name, {})[state] = count
     return [_rule(guide, name, rows.get(name), counts.get(name, {})) for name in guide.alerts]
 

@@ -87,7 +87,7 @@ def _clear() -> None:
         cursor.execute(
             "DELETE FROM alerts_reminder AS reminder USING alerts_alert AS alert, alerts_rule AS rule"
             " WHERE alert.id = reminder.alert_id AND rule.id = alert.rule_id"
-            " AND (NOT alert.state = ANY(%s) OR rule.phase <> 'live' OR rule.gone_at IS NOT NULL)",
+            " AND (NOT alert.state = ANY(%s) AND alert.flapping_since IS NULL OR rule.phase <> 'live' OR rule.gone_at IS NOT NULL)",
             [sorted(LOUD)],
         )
 
@@ -173,7 +173,15 @@ def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) ->
             after.rows.append(row)  # it is decided first; this turn comes again
             continue
         repeat = _repeat(guide, declared, row.alert.level)
+        urgency = row.alert.level or declared.urgency
         start = began[row.alert_id]
+        is_flapping = row.alert.flapping_since is not None
+        if is_flapping and (row.alert.state not in LOUD or urgency != "critical"):
+            row.next_at = now + _LOOK_AGAIN  # told when it has settled; only a critical one is repeated while it flaps
+            after.rows.append(row)
+            continue
+        if is_flapping:
+            row.transition = start
         if start.pk != row.transition_id:  # it was over and began anew between two passes
             row.transition, row.turn, row.paced, row.stage, row.held = start, 0, 0, 0, ""
             row.next_at = _next(repeat, 0, start.at)

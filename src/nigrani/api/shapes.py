@@ -280,3 +280,47 @@ class VersionShape(msgspec.Struct, frozen=True):
     held: bool
     files: list[str] | None = None
     diff: list[str] | None = None
+
+
+class SilenceShape(msgspec.Struct, frozen=True):
+    """A silence or a maintenance window: standing, coming or over. labels: globs by the label's name."""
+
+    id: int
+    kind: str
+    state: str
+    by: str
+    why: str
+    rules: list[str]
+    sources: list[str]
+    labels: dict[str, list[str]]
+    made_at: datetime
+    starts_at: datetime
+    until: datetime
+    ended_by: str
+
+
+class WhyEntry(msgspec.Struct, frozen=True):
+    """One line of an alert's story. kind: change, decision or try; word: what it became."""
+
+    at: datetime
+    kind: str
+    what: str
+    word: str
+    receiver: str
+    says: str
+    delivery_id: int | None
+
+
+class WhyShape(msgspec.Struct, frozen=True):
+    """Why an alert was or was not sent. now: how it stands, mutes: what keeps it back, both in sentences.
+
+    entries: newest first; is_cut: there are older ones.
+    """
+
+    key: str
+    rule: str
+    state: str
+    now: list[str]
+    mutes: list[str]
+    entries: list[WhyEntry]
+    is_cut: bool

@@ -11,6 +11,8 @@ urlpatterns = [
     path("v1/alerts", views.list_alerts),
     path("v1/alerts/<int:number>", views.one_alert),
     path("v1/rules/<str:name>/backtest", rules.rule_backtest),
+    path("v1/alerts/<int:number>/why", views.why_alert),
+    path("v1/silences", views.list_silences),
     path("v1/sources", views.list_sources),
     path("v1/measures", views.list_measures),
     path("v1/cover", views.list_cover),

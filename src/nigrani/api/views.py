@@ -10,6 +10,8 @@ from nigrani import __version__
 from nigrani import guide as guides
 from nigrani.access.models import Role
 from nigrani.alerts import queries as alerts
+from nigrani.alerts import silences
+from nigrani.alerts import why as reasons
 from nigrani.alerts.queries import AlertView, TransitionView
 from nigrani.guide.model import Condition, Where
 from nigrani.measures import cover as covers
@@ -22,6 +24,7 @@ from nigrani.versions import queries as versions
 
 from . import shapes
 from .door import Ask, BadRequest, NotFound, answers
+from .silences import silence_shape, why_shape
 
 _OVER = timedelta(minutes=5)
 _MOST = 200
@@ -72,6 +75,22 @@ def one_alert(ask: Ask, number: int) -> shapes.AlertShape:
     if found is None:
         raise NotFound(f"There is no alert {number}.", "List them with GET /api/v1/alerts")
     return _alert(found, alerts.transitions(alert_id=found.id))
+
+
+@answers(Role.VIEWER)
+def why_alert(ask: Ask, number: int) -> shapes.WhyShape:
+    """Say why an alert was or was not sent: every decision about it, newest first."""
+    found = reasons.one(ask.guide, number, now=ask.now)
+    if found is None:
+        raise NotFound(f"There is no alert {number}.", "List them with GET /api/v1/alerts")
+    return why_shape(found)
+
+
+@answers(Role.VIEWER)
+def list_silences(ask: Ask) -> shapes.Page[shapes.SilenceShape]:
+    """List the silences that stand or are to come; ?past=1 those that are over. ?limit= up to 200."""
+    found = silences.silences(now=ask.now, past=bool(ask.number("past")), limit=_limit(ask))
+    return shapes.Page([silence_shape(each) for each in found])
 
 
 @answers(Role.VIEWER)

@@ -21,8 +21,10 @@ from .frame import COVER, FINDING, USAGE, emit, json_option, show, told
 from .guide import guide
 from .people import ledger, person, token
 from .rules import rule
+from .silence import silence
 from .survey import survey
 from .watch import alert, delivery, measure, receiver, source
+from .why import why
 
 
 def main() -> None:
@@ -198,5 +200,5 @@ def demo(
     return run.play(keep)
 
 
-for group in (guide, survey, source, measure, rule, alert, receiver, delivery, person, token, ledger):
+for group in (guide, survey, source, measure, rule, alert, silence, why, receiver, delivery, person, token, ledger):
     nigrani.add_command(group)

@@ -18,7 +18,11 @@ class Link:
 
 
 _GROUPS: tuple[tuple[str, Role, tuple[tuple[str, str], ...]], ...] = (
-    ("Now", Role.VIEWER, (("/", "Overview"), ("/alerts", "Alerts"), ("/sources", "Sources"))),
+    (
+        "Now",
+        Role.VIEWER,
+        (("/", "Overview"), ("/alerts", "Alerts"), ("/silences", "Silences"), ("/sources", "Sources")),
+    ),
     (
         "The guide",
         Role.VIEWER,

@@ -52,6 +52,10 @@ _LOOKS: dict[str, Look] = {
     "paused": "warn",
     "failing": "bad",
     "not set up": "muted",
+    # silences
+    "standing": "muted",
+    "coming": "muted",
+    "over": "ok",
     # phases of a rule
     "live": "ok",
     "shadow": "muted",
@@ -86,6 +90,8 @@ _WORDS = {
     "not_sent": "Not sent",
     "no_source": "No source",
     "shadow": "In shadow",
+    "standing": "Stands",
+    "coming": "To come",
 }
 
 _SHAPES: dict[Look, str] = {

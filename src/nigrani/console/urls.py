@@ -17,10 +17,12 @@ from .views import (
     promises,
     rules,
     search,
+    silences,
     small,
     sources,
     survey,
     versions,
+    why,
 )
 
 urlpatterns = [
@@ -28,6 +30,13 @@ urlpatterns = [
     path("now", overview.now, name="now"),
     path("alerts", alerts.index, name="alerts"),
     path("alerts/<int:number>", alerts.alert, name="alert"),
+    path("alerts/<int:number>/why", why.why, name="why"),
+    path("silences", silences.index, name="silences"),
+    path("silences/preview", silences.preview, name="preview-silence"),
+    path("silences/make", silences.make, name="make-silence"),
+    path("silences/<int:number>", silences.silence, name="silence"),
+    path("silences/<int:number>/end", silences.end, name="end-silence"),
+    path("silences/<int:number>/move", silences.move, name="move-silence"),
     path("rules", rules.index, name="rules"),
     path("rules/<str:name>", rules.rule, name="rule"),
     path("rules/<str:name>/backtest", backtests.rule, name="backtest"),

@@ -130,7 +130,10 @@ def _clock(text: str) -> time:
 def _date(text: str) -> date:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text.strip()):
         raise ValueError("no date")
-    return date.fromisoformat(text.strip())
+    found = date.fromisoformat(text.strip())
+    if not 2000 <= found.year <= 2200:
+        raise ValueError("no date of ours")
+    return found
 
 
 def says(text: str, example: object = "") -> Mapping[str, object]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from nigrani.guide.model import Guide, Receiver
@@ -22,6 +23,7 @@ from .models import Attempt, Message
 log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(seconds=1)
+FORGET_AT_ONCE = 2000
 NOT_SET_UP_AGAIN = timedelta(minutes=1)
 _lanes = Lanes()
 
@@ -67,6 +69,22 @@ def _pull(now: datetime) -> None:
     Message.objects.filter(next_at__gt=now + state.AHEAD_MAX).update(next_at=now)
     # Made in what is now the future: pulled once, for its next wait is counted by the clock as it is.
     Message.objects.filter(next_at__gt=now, created_at__gt=now).update(next_at=now, created_at=now)
+
+
+def forget_old(*, before: datetime, spared: QuerySet[Any]) -> int:
+    """Remove messages made before an instant that found their end, with their tries. Returns how many rows went.
+
+    spared: what speaks of a message still, by OuterRef("pk"); such a one stays.
+    """
+    done = 0
+    while True:
+        ended = Message.objects.filter(created_at__lt=before).exclude(state__in=state.UNFINISHED)
+        old = list(ended.exclude(Exists(spared)).order_by("id").values_list("pk", flat=True)[:FORGET_AT_ONCE])
+        if not old:
+            return done
+        with transaction.atomic():
+            done += Attempt.objects.filter(message__in=old).delete()[0]
+            done += Message.objects.filter(pk__in=old).delete()[0]
 
 
 def finish(*, timeout: timedelta) -> bool:

@@ -99,6 +99,11 @@ def deliveries(limit: int, *, receiver: str | None = None) -> list[Delivery]:
     return with_tries((chosen if receiver is None else chosen.filter(receiver=receiver))[:limit])
 
 
+def of(message_ids: Iterable[int]) -> dict[int, Delivery]:
+    """Return these messages, each with its tries, oldest first, by id. Two queries."""
+    return {each.id: each for each in with_tries(Message.objects.filter(pk__in=list(message_ids)))}
+
+
 def delivery(message_id: int) -> Delivery | None:
     """Return one message, or None if there is none with this id."""
     return next(iter(with_tries(Message.objects.filter(pk=message_id))), None)

@@ -49,6 +49,16 @@ def rule_state(word: str, phase: str) -> SafeString:
     return state("muted", f"{states.say(word)}, in shadow") if phase == "shadow" else state(word)
 
 
+@register.simple_tag(takes_context=True)
+def maintained(context: Context, maintenance: Mapping[str, tuple[datetime, str]], name: str) -> str:
+    """Write that a source is in maintenance, until when and why; nothing for others."""
+    found = maintenance.get(name) if maintenance else None
+    if found is None:
+        return ""
+    until = local(found[0], now=context["now"], zone=context.get("zone") or ZoneInfo("UTC"))
+    return format_html("{} <small>{}</small>", state("muted", f"In maintenance until {until}"), found[1])
+
+
 @register.simple_tag
 def titled(name: str, titles: Mapping[str, str]) -> str:
     """Write what a name of the guide is called; nobody is an em dash."""

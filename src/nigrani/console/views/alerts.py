@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from nigrani import oncall
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
-from nigrani.alerts import lists, queries
+from nigrani.alerts import lists, mutes, queries
 from nigrani.alerts.judge import level
 from nigrani.alerts.queries import AlertView, TransitionView
 from nigrani.console import paging
@@ -22,6 +22,8 @@ from nigrani.console.told import reach, sort_out
 from nigrani.guide import current
 from nigrani.guide.model import Alert, Guide
 from nigrani.lib import clock
+
+from .why import silence_it
 
 _PAGE = 50
 _SHOWN = {
@@ -79,8 +81,12 @@ def alert(request: PersonRequest, number: int) -> HttpResponse:
     transitions = queries.transitions(alert_id=found.id, limit=_PAGE)
     told = _told(transitions)
     span = request.GET.get("over", "")
+    mute = mutes.standing(guide, now=now).of(found.rule, found.labels)
     context: dict[str, object] = {
         "alert": found,
+        "muted": mute.says if mute else "",
+        "may_act": request.user.may(Role.RESPONDER),
+        "silence_it": silence_it(found),
         "declared": declared,
         "changes": [(each, sort_out(guide, each.fates)) for each in transitions],
         "told": told,

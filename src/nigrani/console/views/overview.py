@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
-from nigrani.alerts import lists
+from nigrani.alerts import lists, mutes, silences
 from nigrani.alerts import queries as alerts
 from nigrani.alerts.lists import Tally
 from nigrani.alerts.queries import AlertView, RuleView
@@ -37,6 +37,7 @@ class Trouble:
     alert: AlertView
     owner: str
     told: Told
+    muted: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,19 @@ def _now(request: PersonRequest) -> dict[str, object]:
     fates = alerts.told([each.id for each in wrong])
     blind = [each for each in live if each.state == "unknown" and each.known != "no_source"]
     views = by_trouble(sources.sources(guide, instant))
+    muting = mutes.standing(guide, now=instant)
     return {
         "firing": firing,
-        "troubles": [Trouble(each, _owner(guide, each), sort_out(guide, fates.get(each.id, ()))) for each in wrong],
+        "troubles": [
+            Trouble(
+                each,
+                _owner(guide, each),
+                sort_out(guide, fates.get(each.id, ())),
+                " ".join(muting.sentences(each.rule, each.labels)),
+            )
+            for each in wrong
+        ],
+        "maintenance": silences.maintenance(guide, muting),
         "trouble_count": sum(each.count for each in live if each.state in lists.OPEN),
         "blind": lists.page(guide, states=("unknown",), phase="live", but="no_source", limit=_MOST) if blind else [],
         "blind_count": sum(each.count for each in blind),
@@ -106,7 +117,7 @@ def _shadow(guide: Guide, tallies: list[Tally], instant: datetime) -> list[Shado
     sent = alerts.would_have_sent(since=instant - _SHADOW_SPAN)
     rows = [
         Shadowed(rule, rule.name in loud, *sent.get(rule.name, (0, None)))
-        for rule in alerts.rules(guide)
+        for rule in alerts.rules(guide, counted=False)
         if rule.phase == "shadow" and (rule.name in loud or rule.name in sent)
     ]
     return sorted(rows, key=lambda row: (not row.is_firing, -row.count))

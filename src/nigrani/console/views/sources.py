@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from nigrani.access.models import Role
 from nigrani.access.roles import PersonRequest, needs
+from nigrani.alerts import mutes, silences
 from nigrani.console import queries as telemetry
 from nigrani.console.sorting import Order, arrange
 from nigrani.guide import current
@@ -46,11 +47,12 @@ def _down(view: SourceView) -> bool:
 @needs(Role.VIEWER)
 def index(request: PersonRequest) -> HttpResponse:
     """List every source of the guide, those in trouble first, or by ?sort=."""
-    guide = current.get()
+    guide, now = current.get(), clock.now()
     order = Order.asked(request.GET.get("sort", ""), _COLUMNS)
-    views = arrange(by_trouble(queries.sources(guide, clock.now())), order, _COLUMNS)
+    views = arrange(by_trouble(queries.sources(guide, now)), order, _COLUMNS)
     rows = [(view, guide.sources[view.name].where) for view in views]
-    return render(request, "console/sources.html", {"rows": rows, "order": order})
+    maintenance = silences.maintenance(guide, mutes.standing(guide, now=now))
+    return render(request, "console/sources.html", {"rows": rows, "order": order, "maintenance": maintenance})
 
 
 @require_safe
