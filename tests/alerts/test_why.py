@@ -139,7 +139,7 @@ def test_decisions_are_kept_a_year_and_the_story_of_what_fires_for_ever() -> Non
     tell(of, 3 * MINUTE)
     assert forgetting.forget_old(now=T0 + 365 * DAY) == 0
     gone = forgetting.forget_old(now=T0 + 367 * DAY)
-    assert gone == 2 + 2 + 2 + 1  # transitions, fates, messages, the silence
+    assert gone == 2 + 2 + 2 + 1 + 1  # transitions, fates, messages, the silence, the thread
     assert [row.at for row in Transition.objects.all()] == [T0 + 2 * MINUTE]
     assert (Fate.objects.count(), Message.objects.count(), Reminder.objects.count()) == (1, 1, 1)
     assert not Silence.objects.exists()

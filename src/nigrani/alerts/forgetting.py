@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from nigrani.outbox import actions as outbox
 
 from . import stories
-from .models import Alert, Fate, Reminder, Silence, Transition
+from .models import Alert, Fate, Reminder, Silence, Thread, Transition
 from .state import LOUD
 
 KEPT = timedelta(days=366)
@@ -27,8 +27,10 @@ def forget_old(*, now: datetime) -> int:
     while gone := _transitions(before):
         done += gone
     done += Silence.objects.filter(over_at__lt=before, until__lt=before).delete()[0]
-    # Held as long as a decision speaks of them.
-    return done + outbox.forget_old(before=before, spared=Fate.objects.filter(message=OuterRef("pk")))
+    done += Thread.objects.filter(over_at__lt=before).delete()[0]
+    # A message stays as long as a decision or a thread speaks of it.
+    spared = (Fate.objects.filter(message=OuterRef("pk")), Thread.objects.filter(last=OuterRef("pk")))
+    return done + outbox.forget_old(before=before, spared=spared)
 
 
 @transaction.atomic

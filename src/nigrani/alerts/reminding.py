@@ -20,7 +20,7 @@ from nigrani.guide import Guide, Receiver, Repeat, Urgency
 from nigrani.lib import due, links
 from nigrani.outbox import actions as outbox
 
-from . import batch, mutes, notices, stories
+from . import batch, mutes, notices, stories, threads
 from .models import Alert, Fate, Reminder, Silence, Transition
 from .mutes import Mute
 from .state import LOUD
@@ -87,7 +87,8 @@ def _clear() -> None:
         cursor.execute(
             "DELETE FROM alerts_reminder AS reminder USING alerts_alert AS alert, alerts_rule AS rule"
             " WHERE alert.id = reminder.alert_id AND rule.id = alert.rule_id"
-            " AND (NOT alert.state = ANY(%s) AND alert.flapping_since IS NULL OR rule.phase <> 'live' OR rule.gone_at IS NOT NULL)",
+            " AND (NOT alert.state = ANY(%s) AND alert.flapping_since IS NULL"
+            " OR rule.phase <> 'live' OR rule.gone_at IS NOT NULL)",
             [sorted(LOUD)],
         )
 
@@ -206,8 +207,11 @@ def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) ->
         row.next_at = _next(repeat, row.paced, now)
         row.turn, row.stage, row.held = row.turn + 1, told.stage, ""
         after.rows.append(row)
+    opened = threads.opened() if groups else {}
     for (rule, name, kind), each in groups.items():
-        _queue(guide, guide.alerts[rule], guide.receivers[name], kind, each, after, now)
+        thread = opened.get((each[0].row.alert.rule_id, name))
+        place = f"thread:{thread.pk}" if thread else f"alert:{each[0].row.alert_id}"
+        _queue(guide, guide.alerts[rule], guide.receivers[name], kind, each, place, after, now)
 
 
 def _due(guide: Guide, row: Reminder, newest: Transition, declared: Declared, repeat: Repeat) -> _Due:
@@ -269,7 +273,14 @@ def _sort(
 
 
 def _queue(
-    guide: Guide, declared: Declared, receiver: Receiver, kind: str, each: list[_Due], after: _After, now: datetime
+    guide: Guide,
+    declared: Declared,
+    receiver: Receiver,
+    kind: str,
+    each: list[_Due],
+    place: str,
+    after: _After,
+    now: datetime,
 ) -> None:
     first = each[0]
     told = [
@@ -286,7 +297,7 @@ def _queue(
         notice=notices.still(guide, declared, told, kind=kind, people=people, link=link, now=now),
         key=f"remind:{first.row.alert_id}:{first.newest.pk}:{first.turn}:{kind}:{receiver.name}",
         now=now,
-        thread=f"alert:{first.row.alert_id}" if len(each) == 1 else f"rule:{declared.name}",
+        thread=place,
     )
     after.fates += [
         Fate(

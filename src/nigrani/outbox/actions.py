@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,15 +71,17 @@ def _pull(now: datetime) -> None:
     Message.objects.filter(next_at__gt=now, created_at__gt=now).update(next_at=now, created_at=now)
 
 
-def forget_old(*, before: datetime, spared: QuerySet[Any]) -> int:
+def forget_old(*, before: datetime, spared: Sequence[QuerySet[Any]]) -> int:
     """Remove messages made before an instant that found their end, with their tries. Returns how many rows went.
 
-    spared: what speaks of a message still, by OuterRef("pk"); such a one stays.
+    spared: what speaks of a message still, each by OuterRef("pk"); such a one stays.
     """
     done = 0
     while True:
         ended = Message.objects.filter(created_at__lt=before).exclude(state__in=state.UNFINISHED)
-        old = list(ended.exclude(Exists(spared)).order_by("id").values_list("pk", flat=True)[:FORGET_AT_ONCE])
+        for each in spared:
+            ended = ended.exclude(Exists(each))
+        old = list(ended.order_by("id").values_list("pk", flat=True)[:FORGET_AT_ONCE])
         if not old:
             return done
         with transaction.atomic():
