@@ -37,7 +37,7 @@ def test_a_silence_is_previewed_added_listed_moved_and_ended(monkeypatch: pytest
     assert not Silence.objects.exists()
     assert run(monkeypatch, "add", *PLAN, "--by", "asha@example.in", "--yes").exit_code == 0
     [item] = json.loads(run(monkeypatch, "--json").output)["items"]
-    assert (item["rules"], item["by"], item["state"]) == (["down"], "asha@example.in", "standing")
+    assert (item["rules"], item["by"], item["state"]) == (["down"], "asha@example.in", "mutes")
     assert run(monkeypatch, "move", str(item["id"]), "--for", "30m").output == "It ends at 2026-03-01 10:30 UTC.\n"
     assert json.loads(run(monkeypatch, "show", str(item["id"]), "--json").output)["until"].startswith(
         "2026-03-01T10:30"

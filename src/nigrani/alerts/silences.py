@@ -20,7 +20,7 @@ _OPEN = ("firing", "recovering", "pending")
 
 @dataclass(frozen=True)
 class SilenceView:
-    """One silence or window. state: "standing", "coming" or "over". matches: its matchers in words.
+    """One silence or window. state: "mutes", "coming" or "over". matches: its matchers in words.
 
     is_declared: it is an occurrence of one of the guide's windows, and `by` is that window's name.
     """
@@ -157,7 +157,7 @@ def _view(row: Silence, now: datetime) -> SilenceView:
     return SilenceView(
         id=row.pk,
         kind=row.kind,
-        state="over" if is_over else "coming" if row.starts_at > now else "standing",
+        state="over" if is_over else "coming" if row.starts_at > now else "mutes",
         by=row.by,
         why=row.why,
         matches=str(matched),

@@ -283,7 +283,7 @@ class VersionShape(msgspec.Struct, frozen=True):
 
 
 class SilenceShape(msgspec.Struct, frozen=True):
-    """A silence or a maintenance window: standing, coming or over. labels: globs by the label's name."""
+    """A silence or a maintenance window: mutes, coming or over. labels: globs by the label's name."""
 
     id: int
     kind: str

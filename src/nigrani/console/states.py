@@ -53,7 +53,7 @@ _LOOKS: dict[str, Look] = {
     "failing": "bad",
     "not set up": "muted",
     # silences
-    "standing": "muted",
+    "mutes": "muted",
     "coming": "muted",
     "over": "ok",
     # phases of a rule
@@ -90,7 +90,6 @@ _WORDS = {
     "not_sent": "Not sent",
     "no_source": "No source",
     "shadow": "In shadow",
-    "standing": "Stands",
     "coming": "To come",
 }
 
