@@ -1,11 +1,11 @@
-"""Run every measurement, or those named: `python -m bench [probes facts series backtest storm latency memory]`."""
+"""Run every measurement, or those named: `python -m bench [probes facts feed series backtest storm latency memory]`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-ALL = ("probes", "facts", "series", "backtest", "memory", "storm", "latency")
+ALL = ("probes", "facts", "feed", "series", "backtest", "memory", "storm", "latency")
 
 
 def main() -> int:

@@ -171,6 +171,24 @@ def journal(receiver: str, after: int, home: Path) -> None:
         click.echo(json.dumps(item, ensure_ascii=False))
 
 
+@main.command()
+@click.option("--after", default=0, help="Only entries numbered above this.")
+@HOME
+def log(after: int, home: Path) -> None:
+    """Print what the ERP's process said, to the end, one JSON object an entry (a stack trace is one).
+
+    \b
+    Example:
+      schoolyard log --after 120 --home /var/tmp/yard
+    """
+    place: int | None = after
+    while place is not None:
+        page = _call(home, "GET", f"/log?after={place}")
+        for item in page["items"]:
+            click.echo(json.dumps(item, ensure_ascii=False))
+        place = page["next"]
+
+
 def _call(home: Path, method: str, path: str, body: object = None) -> Any:
     """Call the control API of the yard at `home`. Ends the command with exit 3 when there is none."""
     state = home / "state.json"

@@ -10,6 +10,8 @@ from schoolyard.levers import Levers
 from schoolyard.receivers.deadman import Deadman
 from schoolyard.receivers.journal import Journal
 
+LOG_PAGE = 500
+
 
 @dataclass
 class Control:
@@ -37,6 +39,7 @@ class Control:
             "reset": {"POST": self._reset},
             "plants": {"GET": self._plants, "POST": self._plant},
             "journal": {"GET": self._journal},
+            "log": {"GET": self._log},
             "deadman": {"GET": self._show_deadman, "POST": self._set_deadman},
         }
         if first not in routes:
@@ -107,6 +110,14 @@ class Control:
         if not after.isdigit():
             raise FaultError(400, f"after: {after!r} is no number", "the n of the last item seen")
         return answer_json({"items": journal.items(after=int(after))})
+
+    async def _log(self, request: Request, rest: str) -> Response:
+        """Answer what the ERP said after entry `after`, at most LOG_PAGE entries; `next` is where to go on, or null."""
+        after = request.query.get("after", "0")
+        if not after.isdigit():
+            raise FaultError(400, f"after: {after!r} is no number", "the n of the last entry seen")
+        items = self.levers.website.erp.lines.entries(after=int(after), limit=LOG_PAGE)
+        return answer_json({"items": items, "next": items[-1]["n"] if len(items) == LOG_PAGE else None})
 
     async def _show_deadman(self, request: Request, rest: str) -> Response:
         return answer_json(self.deadman.show())

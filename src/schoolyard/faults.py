@@ -93,6 +93,44 @@ SWITCHES: Mapping[str, Switch] = {
     "hook_trouble": _trouble("The webhook receiver", (*HTTP_KINDS, "400", "404", "410")),
     "deadman_trouble": _trouble("The dead-man receiver", HTTP_KINDS),
     "smtp_trouble": _trouble("The mail server", ("4xx", "5xx", "mailbox_full", "slow", "refuse")),
+    "failed_logins": Switch(
+        "Somebody fails to log in, again and again, by the website's own route.",
+        {
+            "kind": Param(
+                "known",
+                "known: a wrong password for an account; unknown: names nobody has (no row); disabled; "
+                "wrong_school; otp; 2fa: no second factor (no row); unverified",
+                ("known", "unknown", "disabled", "wrong_school", "otp", "2fa", "unverified"),
+            ),
+            "count": Param(40, "how many tries; 0: until switched off"),
+        },
+    ),
+    "permission_denied": Switch(
+        "A teacher's server actions are refused: READ/PERMISSION_DENIED rows, and allowed checks between them.",
+        {"count": Param(40, "how many; 0: until switched off")},
+    ),
+    "file_access": Switch(
+        "A teacher reaches for another school's files, and the ERP writes rows about it, which its live routes do not.",
+        {
+            "row": Param(
+                "file_access", "fallback: the row of a failed audit insert (AUDIT_LOG)", ("file_access", "fallback")
+            ),
+            "count": Param(10, "how many; 0: until switched off"),
+        },
+    ),
+    "large_export": Switch(
+        "An admin exports a whole school's list.",
+        {
+            "records": Param(12000, "how many records the row names"),
+            "resource": Param("ALUMNI", "what is exported", ("ALUMNI", "PROMOTION_HISTORY", "calendar_events")),
+            "count": Param(1, "how many exports"),
+        },
+    ),
+    "audit_fails": Switch("Every audit insert fails, and so does its fallback: only log lines remain of it."),
+    "erp_clock": Switch(
+        "The ERP's clock is wrong: what it writes into the audit log lies ahead of the true time.",
+        {"ahead_s": Param(600, "seconds ahead")},
+    ),
     "traffic_paused": Switch("The seeded users stay away."),
 }
 

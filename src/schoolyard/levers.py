@@ -4,11 +4,13 @@ import asyncio
 import signal
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from schoolyard import plants
 from schoolyard.database import Database, Hog
 from schoolyard.faults import Faults, Value
 from schoolyard.http import Site
+from schoolyard.intruders import Intruders
 from schoolyard.pool import Pool
 from schoolyard.receivers.mail import Mail
 from schoolyard.receivers.trouble import Trouble
@@ -30,6 +32,7 @@ class Levers:
     receivers: dict[str, Site | Mail]
     troubles: dict[str, Trouble]
     traffic: Traffic
+    intruders: Intruders
     faults: Faults = field(default_factory=Faults)
     renames: Renames = field(default_factory=Renames)
     _held: str = ""
@@ -104,6 +107,9 @@ class Levers:
         for name, receiver in self.receivers.items():
             await _set_open(receiver, self.troubles[name].kind != "refuse")
         self.traffic.is_paused = "traffic_paused" in active
+        self.website.erp.audit_fails = "audit_fails" in active
+        self.website.erp.ahead = timedelta(seconds=self.faults.number("erp_clock", "ahead_s"))
+        await self.intruders.settle(active)
         if "database_hang" in active:
             self.database.server.freeze()
 

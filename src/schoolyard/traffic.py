@@ -125,11 +125,11 @@ class Traffic:
         await client.get(AREAS.get(visit.person.role, "/dashboard"))
 
 
-async def log_in(client: httpx.AsyncClient, email: str, password: str, school_code: str) -> httpx.Response:
+async def log_in(client: httpx.AsyncClient, email: str, password: str, school_code: str, **more: str) -> httpx.Response:
     """Log in as a browser does: fetch the CSRF token, post the form. The answer is a redirect either way."""
     answer = await client.get("/api/auth/csrf")
     token = answer.json().get("csrfToken", "") if answer.status_code == 200 else ""
-    form = {"csrfToken": token, "email": email, "password": password, "schoolCode": school_code}
+    form = {"csrfToken": token, "email": email, "password": password, "schoolCode": school_code, **more}
     return await client.post(
         "/api/auth/callback/credentials",
         content=urlencode(form),

@@ -13,6 +13,7 @@ from schoolyard import clock, plants
 from schoolyard.control import Control
 from schoolyard.database import OWNER, Database, Hog, new_rng
 from schoolyard.http import HOST, Request, Response, Site, answer_html
+from schoolyard.intruders import Intruders
 from schoolyard.levers import Levers
 from schoolyard.pool import Pool
 from schoolyard.postgres import Postgres
@@ -134,6 +135,9 @@ class Yard:
                 "smtp_trouble": self.mail.trouble,
             },
             traffic=self.traffic,
+            intruders=Intruders(
+                self.erp, lambda: self.world, lambda: self.site.url, new_rng(self.plan.seed, "intruders")
+            ),
             renames=self.plan.renames,
         )
 
@@ -143,6 +147,7 @@ class Yard:
             self._traffic_task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._traffic_task
+        await self.levers.intruders.stop()
         await self.levers.hog.let_go()
         for port in (self.control, self.site, self.elsewhere, self.slack_site, self.hook_site, self.deadman_site):
             await port.close(keep=False)

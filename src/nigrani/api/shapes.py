@@ -75,6 +75,41 @@ class ProbeShape(msgspec.Struct, frozen=True):
     last_ms: float | None
 
 
+class GapShape(msgspec.Struct, frozen=True):
+    """A span in which a feed was not read. lost_to: rows written before this were gone by then."""
+
+    start: datetime
+    end: datetime
+    filled_at: datetime | None
+    lost_to: datetime | None
+    because: str
+
+
+class FeedShape(msgspec.Struct, frozen=True):
+    """A table that is read on and on: fresh, behind, blind, new or no_source. read_to: all before it was read."""
+
+    name: str
+    to: str
+    state: str
+    says: str
+    watermark: datetime | None
+    read_to: datetime | None
+    lag_s: float | None
+    every_s: float
+    rows: int
+    late: int
+    late_by_s: float
+    rejected: dict[str, int]
+    ahead: int
+    timeless: int
+    error: str
+    error_kind: str
+    failing_since: datetime | None
+    last_rows: int
+    last_ms: float | None
+    gaps: list[GapShape]
+
+
 class SourceShape(msgspec.Struct, frozen=True):
     """A system that is watched: fresh, stale, new, refused or no_source."""
 
@@ -93,6 +128,7 @@ class SourceShape(msgspec.Struct, frozen=True):
     failures: int
     probes: list[ProbeShape]
     where: Place
+    feeds: list[FeedShape]
 
 
 class SeriesShape(msgspec.Struct, frozen=True):

@@ -18,11 +18,10 @@ from nigrani.measures import cover as covers
 from nigrani.measures import windows
 from nigrani.outbox import queries as outbox
 from nigrani.sources import queries as sources
-from nigrani.sources.queries import SourceView
 from nigrani.survey import queries as surveys
 from nigrani.versions import queries as versions
 
-from . import shapes
+from . import seen, shapes
 from .door import Ask, BadRequest, NotFound, answers
 from .silences import silence_shape, why_shape
 
@@ -97,7 +96,7 @@ def list_silences(ask: Ask) -> shapes.Page[shapes.SilenceShape]:
 def list_sources(ask: Ask) -> shapes.Page[shapes.SourceShape]:
     """List every source with its probes."""
     guide = ask.guide
-    return shapes.Page([_source(view, guide.sources[view.name].where) for view in sources.sources(guide, ask.now)])
+    return shapes.Page([seen.source(view, guide.sources[view.name].where) for view in sources.sources(guide, ask.now)])
 
 
 @answers(Role.VIEWER)
@@ -223,40 +222,6 @@ def _transition(view: TransitionView) -> shapes.TransitionShape:
         for each in view.fates
     ]
     return shapes.TransitionShape(view.id, view.old, view.new, view.at, view.because, view.value, view.known, fates)
-
-
-def _source(view: SourceView, where: Where) -> shapes.SourceShape:
-    return shapes.SourceShape(
-        name=view.name,
-        title=view.title,
-        kind=view.kind,
-        state=view.state,
-        age_s=view.age_s,
-        stale_after_s=view.stale_after.total_seconds(),
-        error=view.error,
-        error_kind=view.error_kind,
-        failing_since=view.failing_since,
-        last_ok_at=view.last_ok_at,
-        missing=list(view.missing),
-        answers=view.answers,
-        failures=view.failures,
-        probes=[
-            shapes.ProbeShape(
-                name=each.name,
-                state=each.state,
-                suspect=each.suspect,
-                since=each.since,
-                every_s=each.every.total_seconds(),
-                last_at=each.last_at,
-                last_outcome=each.last_outcome,
-                last_failure=each.last_failure,
-                last_detail=each.last_detail,
-                last_ms=each.last_ms,
-            )
-            for each in view.probes
-        ],
-        where=_place(where),
-    )
 
 
 def _place(where: Where) -> shapes.Place:

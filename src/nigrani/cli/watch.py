@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ import click
 
 from nigrani.guide.model import Condition
 from nigrani.lib import clock
+from nigrani.lib.errors import NigraniError
 
 from .frame import emit, json_option, show, with_state
 
 if TYPE_CHECKING:
     from nigrani.guide import Guide
+    from nigrani.sources.feed_queries import FeedView
 
 RECENT = timedelta(minutes=5)
 
@@ -25,16 +28,67 @@ def _guide() -> Guide:
     return schedule.running_guide(home)
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
+@click.command()
+@click.argument("name", required=False)
 @json_option
-def source(context: click.Context, as_json: bool) -> None:
-    """What is watched: each source, whether we see it, and how old the last answer is."""
+def source(name: str | None, as_json: bool) -> None:
+    """What is watched: each source, whether we see it, and how old its answer is; or one with probes and feeds.
+
+    \b
+    nigrani source
+    nigrani source database --json
+    """
     guide = _guide()
+    if name is not None:
+        _one_source(guide, name, as_json=as_json)
+        return
     from nigrani.sources import queries
 
     columns = {"name": "Source", "kind": "Kind", "state": "State", "age_s": "Age (s)", "error": "Error"}
     show(queries.sources(guide, clock.now()), columns, as_json=as_json, empty="The guide names no source.")
+
+
+def _one_source(guide: Guide, name: str, *, as_json: bool) -> None:
+    if name not in guide.sources:
+        raise NigraniError(f"The guide has no source {name!r}.", f"There are: {', '.join(guide.sources)}.")
+    from nigrani.api import seen
+    from nigrani.sources import queries
+
+    view = next(each for each in queries.sources(guide, clock.now()) if each.name == name)
+    if as_json:
+        emit(seen.source(view, guide.sources[name].where))
+        return
+    click.echo(f"{view.title} ({view.kind}): {view.state}{f'. {view.error}' if view.error else ''}\n")
+    columns = {"name": "Probe", "state": "State", "last_at": "Last answer", "last_outcome": "It was",
+               "last_ms": "ms", "last_detail": "Said"}  # fmt: skip
+    show(view.probes, columns, as_json=False, empty="No probe runs.")
+    if view.feeds:
+        click.echo()
+        columns = {
+            "name": "Feed",
+            "state": "State",
+            "read_to": "Read to",
+            "watermark": "Newest row",
+            "lag_s": "Lag (s)",
+            "rows": "Rows",
+            "late": "Late",
+            "ahead": "In the future",
+            "timeless": "Without time",
+        }
+        show(view.feeds, columns, as_json=False, empty="")
+    for feed in view.feeds:
+        for line in _remarks(feed):
+            click.echo(f"{feed.name}: {line}")
+
+
+def _remarks(feed: FeedView) -> Iterator[str]:
+    if feed.state != "fresh":
+        yield feed.says
+    for reason, number in feed.rejected.items():
+        yield f"{number} rows rejected because {reason}"
+    for gap in feed.gaps:
+        end = "rows were gone by then" if gap.lost_to else "caught up with" if gap.filled_at else "being caught up with"
+        yield f"not read from {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC: {end}. {gap.because}"
 
 
 @click.group(invoke_without_command=True)

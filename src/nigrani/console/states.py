@@ -27,6 +27,7 @@ _LOOKS: dict[str, Look] = {
     "down": "bad",
     "new": "unknown",
     "stale": "unknown",
+    "behind": "warn",
     "refused": "bad",
     # outcomes of one answer
     "fail": "bad",

@@ -1,4 +1,4 @@
-"""Fill a measure's past: what facts were kept before it (or its present text) began, a chunk a pass, newest first."""
+"""Fill a measure's past: what facts were kept before it (or its present text) began, in chunks, newest first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from nigrani.guide.model import Measure
+from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError, Unreachable
 from nigrani.telemetry import store
 from nigrani.telemetry.tables import TABLES
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 DEPTH = timedelta(days=35)
 CHUNK = timedelta(hours=6)
+BUDGET_S = 0.5  # of one pass; what is judged now must not wait for the past
 
 
 class Filled(Protocol):
@@ -37,7 +39,8 @@ def fill(
     now: datetime,
     stamp: datetime,
 ) -> int:
-    """Compute one chunk of the past of the measure that lacks the least of it. Returns the number of readings.
+    """Compute chunks of the past, each of the measure that lacks the least of it, for BUDGET_S. Returns the number of
+    readings.
 
     A chunk that fails is left out: the past is not worth a measure that works today.
     """
@@ -46,14 +49,28 @@ def fill(
     if not wanting:
         return 0
     oldest = _oldest_facts({table for work in wanting for table in work.measure.tables}, since=target)
-    for work in wanting:
-        begins = min((oldest[table] for table in work.measure.tables if table in oldest), default=None)
-        if begins is None or begins >= work.mark.filled_from:
-            work.mark.filled_from, work.is_moved = target, True
-    wanting = [work for work in wanting if work.mark.filled_from > target]
-    if not wanting:
-        return 0
-    work = max(wanting, key=lambda each: each.mark.filled_from)
+    until, done = clock.monotonic() + BUDGET_S, 0
+    while True:
+        for work in wanting:
+            begins = min((oldest[table] for table in work.measure.tables if table in oldest), default=None)
+            if begins is None or begins >= work.mark.filled_from:
+                work.mark.filled_from, work.is_moved = target, True
+        wanting = [work for work in wanting if work.mark.filled_from > target]
+        if not wanting:
+            break
+        done += _chunk(max(wanting, key=lambda each: each.mark.filled_from), ask, target=target, stamp=stamp)
+        if clock.monotonic() >= until:
+            break
+    return done
+
+
+def _chunk(
+    work: Filled,
+    ask: Callable[[Measure, datetime, datetime], Sequence[Reading]],
+    *,
+    target: datetime,
+    stamp: datetime,
+) -> int:
     end = work.mark.filled_from
     start = max(target, end - CHUNK)
     found: Sequence[Reading] = ()

@@ -6,8 +6,11 @@ the next reading begins `overlap` before it, and the ids that were read there ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from nigrani.integrations import PollJob, PollRow
 
 # A watched system's clock may be ahead of ours by as much; rows further ahead wait until it is their time.
 AHEAD = timedelta(hours=1)
@@ -88,3 +91,15 @@ def lost(place: Place, oldest: datetime | None, *, start: datetime, end: datetim
     if oldest is None:
         return end
     return min(oldest, end) if oldest > start else None
+
+
+def following(job: PollJob, rows: Sequence[PollRow]) -> PollJob:
+    """Return the question for what comes after these rows. Of rows without an id, the rest of their instant is left."""
+    last = rows[-1]
+    assert last.at is not None  # a row without a time is in no range
+    known = next((row.id for row in reversed(rows) if row.at == last.at and row.id), None)
+    if known is None and job.after == last.at:
+        known = job.after_id
+    if known is None:
+        return replace(job, after=last.at + timedelta(microseconds=1), after_id=None)
+    return replace(job, after=last.at, after_id=known)

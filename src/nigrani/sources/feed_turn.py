@@ -110,7 +110,7 @@ class Turn:
             self._keep(page.rows)
             if page.is_last:
                 return True
-            job = _following(job, page.rows)
+            job = feed_state.following(job, page.rows)
             self._save()
             if clock.monotonic() >= until:
                 break
@@ -260,15 +260,3 @@ _COUNTERS = ("rows", "late", "late_by", "rejected", "ahead", "timeless", "swept_
 def _mark(row: PollRow) -> str:
     """Return what a row is remembered by: its id; one without an id, by all that it says."""
     return f"id {row.id}" if row.id else f"row {hash(str(sorted(row.values.items(), key=lambda pair: pair[0])))}"
-
-
-def _following(job: PollJob, rows: Sequence[PollRow]) -> PollJob:
-    """Return the question for what comes after these rows. Of rows without an id, the rest of their instant is left."""
-    last = rows[-1]
-    assert last.at is not None  # a row without a time is in no range
-    known = next((row.id for row in reversed(rows) if row.at == last.at and row.id), None)
-    if known is None and job.after == last.at:
-        known = job.after_id
-    if known is None:
-        return replace(job, after=last.at + timedelta(microseconds=1), after_id=None)
-    return replace(job, after=last.at, after_id=known)

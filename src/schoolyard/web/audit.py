@@ -10,6 +10,7 @@ from schoolyard.web.erp import Erp
 from schoolyard.web.rules import client_address
 
 CACHE_S = 5.0
+FAILED = "\nInvalid `prisma.auditLog.create()` invocation:\n\n\nForeign key constraint failed on the field: `userId`"
 INSERT = """
 INSERT INTO audit_logs (id, "userId", action, resource, "resourceId", changes, "ipAddress", "userAgent", "timestamp",
                         "createdAt", "updatedAt", checksum)
@@ -30,7 +31,7 @@ class Audit:
 
         The school goes into `changes`, never into the column; `details` is dropped.
         """
-        at = clock.naive(clock.now())
+        at = clock.naive(clock.now() + self._erp.ahead)
         told = {**changes, "severity": "MEDIUM", "timestamp": at.isoformat(timespec="milliseconds") + "Z"}
         address, agent = self._caller(request)
         signed = json.dumps([user_id, action, resource, user_id, told], sort_keys=True)
@@ -39,6 +40,10 @@ class Audit:
             *(self._erp.new_id(), user_id, action, resource, user_id, json.dumps(told), address, agent),
             *(at, at, at, checksum),
         )
+        if self._erp.audit_fails:
+            self._erp.lines.say(f"Failed to log audit event: PrismaClientKnownRequestError: {FAILED}")
+            self._erp.lines.say(f"Failed to log audit failure: PrismaClientKnownRequestError: {FAILED}")
+            return
         try:
             async with self._erp.pool.connection() as connection:
                 await connection.execute(INSERT, row)

@@ -1,9 +1,11 @@
 """What the routes of the website share: the database, the secrets, the mode, the log."""
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,7 @@ from schoolyard.rows import make_id
 from schoolyard.web.sessions import Sessions
 
 Mode = Literal["real", "repaired"]
+KEPT = 20_000  # entries of the log that can be read back by the control port
 
 
 class Lines:
@@ -22,11 +25,20 @@ class Lines:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a", buffering=1, encoding="utf-8")
         self._echo = echo
+        self._entries: deque[dict[str, object]] = deque(maxlen=KEPT)
+        self._said = 0
 
     def say(self, line: str) -> None:
+        """Say one thing, which may be several lines: a stack trace is one entry."""
+        self._said += 1
+        self._entries.append({"n": self._said, "at": clock.stamp(), "text": line})
         self._file.write(line + "\n")
         if self._echo:
             print(line, flush=True)
+
+    def entries(self, *, after: int, limit: int) -> list[dict[str, object]]:
+        """Return what was said after the entry `after`, oldest first, at most `limit`; the oldest are forgotten."""
+        return list(islice((each for each in self._entries if int(str(each["n"])) > after), limit))
 
     def prisma(self, call: str, error: PrismaError) -> None:
         """Write a database failure as Prisma's client logs it: several lines, the code near the end."""
@@ -49,6 +61,8 @@ class Erp:
     rng: random.Random
     started_at: float = field(default_factory=lambda: clock.now().timestamp())
     health_route_flipped: bool = False
+    audit_fails: bool = False
+    ahead: timedelta = timedelta()
     plants: frozenset[str] = frozenset()
     answered: Counter[str] = field(default_factory=Counter)
 
