@@ -24,6 +24,7 @@ def vocabulary() -> Vocabulary:
         receivers={each.manifest.name: each.config("ReceiverConfig") for each in integrations.with_face("send")},
         inspect_sql=guard.inspect,
         questions={each.manifest.name: each.config("QuestionConfig") for each in integrations.with_face("survey")},
+        readers={each.manifest.name: each.reader for each in integrations.readers()},
         feeds={each.manifest.name: each.inspect for each in integrations.with_face("poll")},
         facts={name: tuple(column for column in TABLES[name].columns if column not in _OURS) for name in _FED},
     )

@@ -85,6 +85,15 @@ def not_told(stage: Stage, *parts: str) -> bool:
     return title is None
 
 
+def told_once(stage: Stage, *parts: str, watch_s: float) -> bool:
+    """Whether exactly one firing message stands in the journal after watching on, and it holds every part."""
+    stage.wait(lambda: False, timeout_s=watch_s)
+    firing = [said for said in stage.messages() if "Firing:" in said[:20]]
+    right = len(firing) == 1 and all(part in firing[0] for part in parts)
+    stage.happened("one message" if right else "not one message", " | ".join(firing) or "none")
+    return right
+
+
 def break_(stage: Stage, inject: bool, name: str, **params: object) -> None:
     """Break one thing in the school, unless the story is played without its fault."""
     if inject:

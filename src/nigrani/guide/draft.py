@@ -25,6 +25,7 @@ class Draft:
     shapes: dict[str, dict[str, Any]] = field(default_factory=dict)
     outsides: dict[tuple[str, str], Outside] = field(default_factory=dict)
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reads: dict[str, Any] = field(default_factory=dict)
     top: Any = None
     dead_man: DeadManShape | None = None
     telling: TellingShape | None = None

@@ -227,6 +227,7 @@ class Field:
     """A key that may be written: its annotation, whether it must be, and what the reference page says of it."""
 
     name: str
+    attribute: str
     wanted: Any
     is_required: bool
     default: Any
@@ -243,8 +244,10 @@ def fields_of(cls: type) -> Mapping[str, Field]:
         if not each.init or hints[each.name] in (Where, Places):
             continue
         default = each.default if each.default_factory is MISSING else each.default_factory()
-        found[each.name] = Field(
-            name=each.name,
+        key = each.name.rstrip("_")  # `from_` is written `from`, which is a word of Python's own
+        found[key] = Field(
+            name=key,
+            attribute=each.name,
             wanted=hints[each.name],
             is_required=default is MISSING,
             default=default,

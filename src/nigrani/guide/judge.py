@@ -35,7 +35,9 @@ def judge(
         if is_read(measure.asks):
             _probes(measure.asks, measure, measure.at["asks"], shapes=shapes, what=f"'asks' of {label}",
                     problems=problems)  # fmt: skip
-        if is_read(measure.sql):
+        if is_read(measure.from_) and measure.from_ is not None:
+            tables[name] = ("gauges",)
+        elif is_read(measure.sql):
             tables[name] = _sql(measure, label, inspect_sql, problems)
     for name, alert in shapes.get("alerts", {}).items():
         _alert(alert, f"the alert '{clip(name)}'", shapes, problems)

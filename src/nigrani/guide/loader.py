@@ -17,7 +17,7 @@ from nigrani.lib.errors import GuideError
 from nigrani.lib.secret import Vault
 
 from . import folder as files
-from . import judge, make, reader
+from . import judge, make, reader, reads
 from .draft import Draft
 from .feeds import Inspect
 from .fields import Url, fields_of
@@ -55,8 +55,8 @@ class Vocabulary:
 
     sources: kind -> its SourceConfig and ProbeConfig. receivers: kind -> its ReceiverConfig.
     inspect_sql: raises NigraniError for SQL that must not or can't run.
-    questions: kind -> what a survey may ask of it.
     feeds: kind -> how a feed's SQL is inspected. facts: table -> the columns that a feed may fill.
+    questions: kind -> what a survey may ask of it. readers: kind -> how a measure may read it by its own SQL.
     """
 
     sources: Mapping[str, tuple[type[Any], type[Any]]]
@@ -65,6 +65,7 @@ class Vocabulary:
     questions: Mapping[str, type[Any]] = field(default_factory=dict)
     feeds: Mapping[str, Inspect] = field(default_factory=dict)
     facts: Mapping[str, Collection[str]] = field(default_factory=dict)
+    readers: Mapping[str, reads.Reader] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def load_text(written: Text, *, vocabulary: Vocabulary, vault: Vault, version: i
     if not problems.is_partial:
         dangling(parser.references, {**_names(nodes), "row": rows}, problems)
     judge.judge(draft.shapes, draft.tables, vocabulary.inspect_sql, problems)
+    reads.judge(draft, vocabulary.readers, problems)
     judge_findings(draft, problems)
     if problems.found:
         raise GuideError(problems.lines())

@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from . import model, repeat, windows
+from . import model, reads, repeat, windows
 from .draft import Draft
 from .feeds import make_feed
 from .fields import fields_of
 from .levels import value
 from .model import Unit, Urgency
-from .shapes import AlertShape, CheckShape, DeadManShape, KpiShape, MeasureShape, TellingShape
+from .shapes import AlertShape, CheckShape, DeadManShape, KpiShape, MeasureShape, SourceShape, TellingShape
 
 _DEAD_MAN_EVERY: timedelta = fields_of(DeadManShape)["every"].default
 
@@ -106,11 +106,21 @@ def _source(name: str, draft: Draft) -> model.Source:
                 each.shape.where,
             )
             for probe, each in outside.probes.items()
-        },
+        } | _read_by_measures(name, shape, draft),
         missing=outside.missing,
         where=shape.where,
         feeds={feed: make_feed(feed, each, timeout=shape.timeout) for feed, each in outside.feeds.items()},
     )  # fmt: skip
+
+
+def _read_by_measures(source: str, shape: SourceShape, draft: Draft) -> dict[str, model.Probe]:
+    measures = {name: each for name, each in draft.shapes["measures"].items() if each.from_ == source}
+    return {
+        (probe := reads.probe_of(name)): model.Probe(
+            probe, draft.reads[name], each.every or reads.EVERY, shape.timeout, each.where
+        )
+        for name, each in measures.items()
+    }
 
 
 def _receiver(name: str, draft: Draft) -> model.Receiver:
@@ -125,13 +135,15 @@ def _measure(name: str, shape: MeasureShape, tables: tuple[str, ...]) -> model.M
         means=shape.means,
         unit=shape.unit,
         combine=shape.combine,
-        needs=shape.needs,
+        needs=tuple(dict.fromkeys((*([shape.from_] if shape.from_ else []), *shape.needs))),
         by=shape.by,
-        sql=shape.sql,
+        sql=reads.facts_sql(name, shape) if shape.from_ else shape.sql,
         tables=tables,
         covers=shape.covers,
         where=shape.where,
-        asks=shape.asks,
+        asks=(*([reads.probe_of(name)] if shape.from_ else []), *shape.asks),
+        read_from=shape.from_ or "",
+        asked=shape.sql if shape.from_ else "",
     )
 
 

@@ -109,6 +109,7 @@ class Measure:
         state).
     tables: the telemetry tables the SQL reads (found by the loader's `inspect_sql`).
     asks: probes of its sources that it lives on.
+    read_from: the source that it reads itself, "" for facts; asked: the SQL it reads it with.
     min_n: fewer observations in a window than this are "too little traffic".
     """
 
@@ -123,6 +124,8 @@ class Measure:
     covers: tuple[Cover, ...]
     where: Where
     asks: tuple[str, ...] = ()
+    read_from: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True)

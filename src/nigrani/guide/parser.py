@@ -222,10 +222,10 @@ class Parser:
         values: dict[str, Any] = {}
         for name, each in fields_of(cls).items():
             if name in written:
-                values[name] = self.value(written[name], each.wanted, f"'{name}' of {label}")
+                values[each.attribute] = self.value(written[name], each.wanted, f"'{name}' of {label}")
             elif each.is_required:
                 self.problems.add(node.where, f"{capital(label)} lacks '{name}'")
-                values[name] = NOTHING
+                values[each.attribute] = NOTHING
         filled = filled_of(cls)
         is_whole = is_read(*values.values())
         if not is_whole and Places not in filled.values():

@@ -153,9 +153,18 @@ class MeasureShape:
     sql: Text = field(
         metadata=_says(
             "ClickHouse SQL over [{start:DateTime64(3)}, {end:DateTime64(3)}): one row a minute and label set with "
-            "`minute`, the labels in `by`, `num`, `n`, and `den` (ratio) or `digest` (percentiles, uniq)."
+            "`minute`, the labels in `by`, `num`, `n`, and `den` (ratio) or `digest` (percentiles, uniq). With `from`, "
+            "that system's own SELECT of what is so now: the labels, `num`, and `den` (ratio)."
         )
     )
+    from_: Annotated[str, Ref("source")] | None = field(
+        default=None,
+        metadata=_says(
+            "Read this source itself, by its own SQL and the role that may only look. Only what was recorded has a "
+            "past.", "database",
+        ),
+    )  # fmt: skip
+    every: Period | None = field(default=None, metadata=_says("With `from`: how often; 1m when left out.", "5m"))
     needs: tuple[Annotated[str, Ref("source")], ...] = field(
         default=(), metadata=_says("Sources whose darkness makes it unknown.", ["website"])
     )

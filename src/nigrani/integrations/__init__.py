@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Literal, Protocol, cast
 from zoneinfo import ZoneInfo
 
@@ -267,6 +268,11 @@ class Integration:
         return cast("Callable[[str], Any]", import_module(f"{self.package}.selects").inspect)
 
     @property
+    def reader(self) -> Callable[[Any], Any]:
+        """How a measure's own SQL becomes a question of it: `question` in its measured.py."""
+        return cast("Callable[[Any], Any]", import_module(f"{self.package}.measured").question)
+
+    @property
     def sender(self) -> SendFace:
         """Its send face."""
         return cast(SendFace, import_module(f"{self.package}.send"))
@@ -288,6 +294,11 @@ def find(name: str) -> Integration:
         raise KeyError(name)
     package = f"{__name__}.{name}"
     return Integration(manifest=import_module(package).MANIFEST, package=package)
+
+
+def readers() -> list[Integration]:
+    """Return every integration whose systems a measure may read by SQL of its own."""
+    return [each for each in with_face("probe") if find_spec(f"{each.package}.measured") is not None]
 
 
 def with_face(face: Face) -> list[Integration]:

@@ -45,7 +45,9 @@ def fill(
     A chunk that fails is left out: the past is not worth a measure that works today.
     """
     target = (now - DEPTH).replace(second=0, microsecond=0)
-    wanting = [work for work in works if not work.mark.error and work.mark.filled_from > target]
+    # What a measure reads itself is so now, and was never recorded before.
+    works = [work for work in works if not work.mark.error and not work.measure.read_from]
+    wanting = [work for work in works if work.mark.filled_from > target]
     if not wanting:
         return 0
     oldest = _oldest_facts({table for work in wanting for table in work.measure.tables}, since=target)

@@ -119,7 +119,7 @@ def _works(guide: Guide, now: datetime) -> list[Work]:
         if mark is not None and mark.sql_hash == text and _waits(mark, now):
             continue
         if mark is None or mark.sql_hash != text or mark.read_at is None:
-            start = minute(now - FIRST)
+            start = minute(now) if measure.read_from else minute(now - FIRST)
             fresh = Watermark(measure=measure.name, sql_hash=text, received_to=now, filled_from=start)
             if mark is not None and mark.sql_hash == text:
                 fresh.error, fresh.failing_since = mark.error, mark.failing_since

@@ -5,9 +5,33 @@ from __future__ import annotations
 
 from nigrani.demo.telling import Story
 
-from . import blind, database_down, failed_logins, flapping, guide_edit, quiet_day, storm, watchman_dead, website_down
+from . import (
+    blind,
+    database_down,
+    failed_logins,
+    flapping,
+    guide_edit,
+    pool_exhausted,
+    quiet_day,
+    slow_queries,
+    storm,
+    watchman_dead,
+    website_down,
+)
 
-_MODULES = (quiet_day, website_down, database_down, failed_logins, blind, watchman_dead, guide_edit, storm, flapping)
+_MODULES = (
+    quiet_day,
+    website_down,
+    database_down,
+    slow_queries,
+    pool_exhausted,
+    failed_logins,
+    blind,
+    watchman_dead,
+    guide_edit,
+    storm,
+    flapping,
+)
 
 STORIES = {
     story.name: story

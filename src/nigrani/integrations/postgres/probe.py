@@ -16,10 +16,11 @@ from nigrani.lib import clock, postgres
 from nigrani.lib.errors import Refused, SourceError, Throttled, Unreadable
 from nigrani.lib.postgres_errors import PostgresError, told
 
-from . import hosting
+from . import hosting, measured
 from .asks import ASKS, statements
 from .asks.shape import Ask, Told
 from .config import ProbeConfig, SourceConfig
+from .measured import ReadConfig
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,12 @@ def _tell(job: ProbeJob, answers: queue.SimpleQueue[tuple[ProbeJob, Answer | Sou
 
 def _ask(job: ProbeJob) -> Answer | SourceError:
     source: SourceConfig = job.source_config
+    if isinstance(job.config, ReadConfig):
+        return _read(job, source, job.config)
     config: ProbeConfig = job.config
     ask = ASKS[config.ask]
     try:
-        with _turn(job, ask):
+        with _turn(job, is_optional=ask.is_optional):
             found = _run(job, ask, source, config)
     except SourceError as error:
         absent = ask.absences.get(told(error).sqlstate)
@@ -86,10 +89,31 @@ def _ask(job: ProbeJob) -> Answer | SourceError:
     )
 
 
+def _read(job: ProbeJob, source: SourceConfig, config: ReadConfig) -> Answer | SourceError:
+    """Ask a measure's own SELECT. What the database says of the statement is no word about the database."""
+    path = ", ".join('"' + each.replace('"', '""') + '"' for each in source.schemas)
+    try:
+        with _turn(job, is_optional=True):
+            found = postgres.run(
+                source.dsn,
+                config.sql,
+                deadline=job.timeout,
+                max_rows=measured.MAX_ROWS + 1,
+                may_be_superuser=source.allow_superuser,
+                search_path=path,
+            )
+    except SourceError as error:
+        return measured.failure(error) or failure(error, ask="measure")
+    gauges = measured.gauges(config, list(found))
+    if isinstance(gauges, Unreadable):
+        return _absent(str(gauges), found.ms)
+    return Answer(ok=True, ms=durations(found.ms), gauges=gauges, cost_ms=cost(found.ms))
+
+
 @contextmanager
-def _turn(job: ProbeJob, ask: Ask) -> Iterator[None]:
+def _turn(job: ProbeJob, *, is_optional: bool) -> Iterator[None]:
     """Let one optional question at a time ask a database: our role has few connections, and its server other work."""
-    if not ask.is_optional:
+    if not is_optional:
         yield
         return
     with _gates_lock:
