@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from nigrani.guide import Vocabulary
+from nigrani.guide import ReadQuestion, Vocabulary
 from nigrani.guide.fields import Json, Ratio, Size, Url
 from nigrani.lib.errors import NigraniError
 from nigrani.lib.secret import Secret
@@ -73,8 +73,16 @@ def inspect_sql(sql: str) -> Seen:
     return Seen(frozenset({"probes"}), tuple(words))
 
 
+def read_question(asked: ReadQuestion) -> ReadQuestion:
+    """Refuse what names another schema; else the question itself stands for its configuration."""
+    if "secret." in asked.sql:
+        raise NigraniError("It reads secret.t, and the schema secret is not allowed.")
+    return asked
+
+
 VOCABULARY = Vocabulary(
     sources={"site": (SiteConfig, QuestionConfig), "store": (DatabaseConfig, AskConfig)},
     receivers={"chat": ChannelConfig},
     inspect_sql=inspect_sql,
+    readers={"store": read_question},
 )

@@ -73,6 +73,8 @@ class ProbeShape(msgspec.Struct, frozen=True):
     last_failure: str
     last_detail: str
     last_ms: float | None
+    cost_ms: float = 0
+    pace_s: float | None = None
 
 
 class GapShape(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ _LOOKS: dict[str, Look] = {
     # outcomes of one answer
     "fail": "bad",
     "blind": "unknown",
+    "absent": "muted",
     # messages and attempts
     "queued": "warn",
     "sending": "warn",

@@ -79,7 +79,7 @@ def _standing(
     lines = [line for source in needed for line in _feeds(source, measure, fed)]
     doubt = next((doubt for doubt, _ in lines if doubt), "")
     says = _darkness(needed, ages) or next((why.says for why in whys), "") or doubt or _backlog(mark, text, now)
-    version = f"{mark.pk} {mark.read_at}" if mark else ""
+    version = f"{mark.pk} {mark.read_at} {mark.filled_from}" if mark else ""
     filled_from = mark.filled_from if mark and mark.sql_hash == text else None
     holes = tuple(hole for _, view in lines for hole in _holes(view))
     return Standing("unknown" if says else "known", says, text, version, filled_from, holes)

@@ -1,8 +1,8 @@
 """How often a system is asked when asking costs it more than its declared budget. Pure: no rows, no clock.
 
 A cost is the time that one answer took the system at most, by our clock. Its share is cost ÷ interval: the part of one
-core that asking keeps busy. Questions that a rule of life and death needs are never stretched; the optional ones share
-what is left of the budget, each by the same factor.
+core that asking keeps busy. Questions that a rule of life and death needs are never stretched and pay nothing; the
+budget is for the optional ones, and when it is spent all of them are stretched by the same factor.
 """
 
 from __future__ import annotations
@@ -35,13 +35,8 @@ def smoothed(before: float, cost_ms: float) -> float:
 
 
 def factor(costs: Sequence[Cost], budget: float) -> float:
-    """Return by how much the optional questions' intervals grow: 1 within the budget, inf when nothing is left."""
-    fixed = sum(each.share for each in costs if not each.is_optional)
-    optional = sum(each.share for each in costs if each.is_optional)
-    if fixed + optional <= budget or not optional:
-        return 1.0
-    left = budget - fixed
-    return optional / left if left > 0 else float("inf")
+    """Return by how much the optional questions' intervals grow: 1 within the budget."""
+    return max(1.0, sum(each.share for each in costs if each.is_optional) / budget)
 
 
 def pace(every: timedelta, by: float) -> timedelta | None:

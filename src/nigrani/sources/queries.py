@@ -73,6 +73,24 @@ class SourceView:
     probes: tuple[ProbeView, ...]
     feeds: tuple[FeedView, ...] = ()
 
+    @property
+    def share(self) -> float:
+        """The part of one core that all our questions keep busy, at most."""
+        return sum(each.share for each in self.probes)
+
+    def costs_in_words(self, budget: float | None) -> str:
+        """Say what asking costs the system, and whether questions are stretched for it; "" where nothing is known."""
+        if not any(each.cost_ms for each in self.probes):
+            return ""
+        a_day = show_duration(self.share * 86400)
+        said = f"Our questions keep it busy for at most {a_day} a day, {self.share * 100:.2g} % of one core"
+        if budget is not None:
+            said += f"; the budget is {budget * 100:.3g} %"
+        stretched = [f"{each.name} every {show_duration(each.pace)}" for each in self.probes if each.pace]
+        if stretched:
+            said += f". Beyond it, {len(stretched)} of them are asked less often: {', '.join(stretched)}"
+        return f"{said}."
+
 
 def sources(guide: Guide, now: datetime) -> list[SourceView]:
     """Return every source of the guide, in the guide's order."""

@@ -70,6 +70,7 @@ def source(request: PersonRequest, name: str) -> HttpResponse:
         "declared": declared,
         "probes": [(probe, (phases.found or {}).get(probe.name)) for probe in view.probes],
         "error": phases.error,
+        "costs": view.costs_in_words(getattr(declared.config, "budget", None)),
         "feeds": [measure for measure in guide.measures.values() if name in measure.needs],
     }
     return render(request, "console/source.html", context)

@@ -14,6 +14,7 @@ def play(stage: Stage, eyes: Eyes, inject: bool) -> bool:
     """Every query takes more than a second inside the database: the message names the statement, without values."""
     calm = telling.settled(stage, eyes)
     telling.promote(stage, "slow-queries")
+    stage.yard.fault("traffic_paused", on=True)  # a quiet hour: the site gets slow, and nothing falls over
     telling.break_(stage, inject, "slow_queries")
     told = telling.told(stage, "told which statement", "Slow Queries", "pg_sleep($1)", timeout_s=_ASKED_S)
     blamed = telling.not_told(stage, "Database Down") and telling.not_told(stage, "System Down")

@@ -73,10 +73,10 @@ class SourceConfig:
         },
     )
     budget: Ratio = field(
-        default=0.01,
+        default=0.05,
         metadata={
-            "help": "What asking may cost the server, as a share of one core; beyond it, optional questions are asked "
-            "less often.",
+            "help": "What the optional questions may cost the server, as a share of one core by our clock; beyond it, "
+            "they are asked less often.",
             "example": "1%",
         },
     )
