@@ -77,6 +77,19 @@ def test_a_rule_is_shown_where_it_stands() -> None:
     assert "A01" in told.stdout
 
 
+def test_a_rule_that_is_not_there_names_the_nearest_and_a_wrong_span_is_told() -> None:
+    state = _suite_database()
+    told = run("rule", "backtest", "sytem-down", NIGRANI_DATABASE_URL=state)
+    assert told.returncode == 2, told.stderr
+    assert "The nearest is system-down." in told.stderr
+    told = run("rule", "backtest", "system-down", "--below", "2s", NIGRANI_DATABASE_URL=state)
+    assert told.returncode == 2, told.stderr
+    assert "is no level of system_up (unit: ratio)" in told.stderr
+    told = run("rule", "backtest", "system-down", "--from", "2020-01-01", NIGRANI_DATABASE_URL=state)
+    assert told.returncode == 2, told.stderr
+    assert "is no span of a minute to 90 days" in told.stderr
+
+
 def test_the_schema_is_json() -> None:
     told = run("guide", "schema")
     assert json.loads(told.stdout)["$schema"].startswith("https://json-schema.org/")

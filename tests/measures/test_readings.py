@@ -10,10 +10,11 @@ import pytest
 
 from nigrani.guide import Condition, load, shipped
 from nigrani.lib import clock
-from nigrani.lib.errors import Unreachable
+from nigrani.lib.errors import Refused, Unreachable
 from nigrani.lib.secret import Secret, Vault
-from nigrani.measures import readings, windows
+from nigrani.measures import history, readings, windows
 from nigrani.measures.models import Watermark
+from nigrani.measures.rows import Reading
 from nigrani.schedule import vocabulary
 from nigrani.telemetry import journal, store
 
@@ -162,12 +163,52 @@ def test_a_changed_text_begins_anew_with_the_last_hour_and_then_fills_the_past()
     run(failed(), at=T0)
     other = measure("failed", failed().sql.replace("countIf(outcome = 'fail')", "10 * countIf(outcome = 'fail')"))
     run(other, at=T0 + timedelta(seconds=2))
-    for second in range(4, 14, 2):
+    mark, second = Watermark.objects.get(measure="failed"), 4
+    while mark.filled_from > T0 - timedelta(days=89) and second < 1000:  # how much in a pass depends on the machine
         run(other, at=T0 + timedelta(seconds=second))
-    mark = Watermark.objects.get(measure="failed")
+        mark, second = Watermark.objects.get(measure="failed"), second + 2
     rows = store.query("SELECT num FROM readings FINAL WHERE sql_hash = {mark:String}", {"mark": mark.sql_hash})
     assert [row["num"] for row in rows] == [10] * 12
-    assert mark.filled_from < T0 - timedelta(days=34)
+    assert mark.filled_from < T0 - timedelta(days=89)
+
+
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands but for what a test adds, and a past that goes back for ever."""
+    at = [0.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: at[0])
+    monkeypatch.setattr(history, "_chunks", {})
+    monkeypatch.setattr(history, "_oldest_facts", lambda tables, since: dict.fromkeys(tables, since))
+    return at
+
+
+def past_of() -> readings.Work:
+    return readings.Work(failed(), Watermark(measure="failed", sql_hash="x", received_to=T0, filled_from=T0))
+
+
+def test_the_past_is_filled_in_chunks_that_hold_no_pass_up(spent: list[float]) -> None:
+    costs, asked, work = iter([0.5, 0.5, 0.05, 0.6]), [], past_of()
+
+    def ask(_: object, start: datetime, end: datetime) -> list[Reading]:
+        asked.append((end - start) / MINUTE)
+        spent[0] += next(costs)
+        return []
+
+    for _ in range(3):
+        history.fill([work], ask, now=T0, stamp=T0)
+    assert asked == [60, 30, 15, 30], "half as much after a slow one, twice as much after a quick one"
+
+
+def test_a_past_that_fails_is_tried_in_smaller_parts_before_it_is_left_out(spent: list[float]) -> None:
+    work = past_of()
+
+    def ask(_: object, start: datetime, end: datetime) -> list[Reading]:
+        spent[0] += 1.0
+        raise Refused("Too much memory.")
+
+    for wanted in (T0, T0, T0 - 10 * MINUTE, T0 - 20 * MINUTE):
+        history.fill([work], ask, now=T0, stamp=T0)
+        assert work.mark.filled_from == wanted
 
 
 def test_a_measure_whose_source_is_not_set_up_is_not_computed() -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from nigrani.guide.model import Measure
 from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError, Unreachable
+from nigrani.lib.units import show_duration
 from nigrani.telemetry import store
 from nigrani.telemetry.tables import TABLES
 
@@ -19,9 +20,12 @@ from .rows import Reading
 
 log = logging.getLogger(__name__)
 
-DEPTH = timedelta(days=35)
-CHUNK = timedelta(hours=6)
+DEPTH = timedelta(days=90)  # as far back as facts are kept, so that a changed rule can be tried on all of it
+FIRST, LEAST, MOST = timedelta(hours=1), timedelta(minutes=10), timedelta(hours=6)  # how much is computed at once
 BUDGET_S = 0.5  # of one pass; what is judged now must not wait for the past
+_QUICK_S, _SLOW_S = 0.1, 0.3  # of one chunk: below the one the next is longer, above the other shorter
+
+_chunks: dict[str, timedelta] = {}  # what a process has learned of each text; it saves work and decides nothing
 
 
 class Filled(Protocol):
@@ -42,7 +46,8 @@ def fill(
     """Compute chunks of the past, each of the measure that lacks the least of it, for BUDGET_S. Returns the number of
     readings.
 
-    A chunk that fails is left out: the past is not worth a measure that works today.
+    A chunk is as long as its measure is quick. One that fails is tried in smaller ones; the smallest is then left out:
+    the past is not worth a measure that works today.
     """
     target = (now - DEPTH).replace(second=0, microsecond=0)
     # What a measure reads itself is so now, and was never recorded before.
@@ -73,16 +78,26 @@ def _chunk(
     target: datetime,
     stamp: datetime,
 ) -> int:
-    end = work.mark.filled_from
-    start = max(target, end - CHUNK)
+    end, text = work.mark.filled_from, work.mark.sql_hash
+    chunk = _chunks.get(text, FIRST)
+    start = max(target, end - chunk)
     found: Sequence[Reading] = ()
+    began = clock.monotonic()
     try:
         found = ask(work.measure, start, end)
     except NigraniError as error:
         if isinstance(error, Unreachable):
             store.ping()  # raises when it is the store that is away
+        if chunk > LEAST:
+            _chunks[text] = max(LEAST, chunk / 4)
+            return 0
         extra = {"action": "measure.past_skipped", "measure": work.measure.name}
-        log.warning("Six hours of the past of %s can't be computed: %s", work.measure.name, error, extra=extra)
+        lost = show_duration(end - start)
+        log.warning("%s of the past of %s can't be computed: %s", lost, work.measure.name, error, extra=extra)
+    else:
+        took_s = clock.monotonic() - began
+        if took_s > _SLOW_S or took_s < _QUICK_S:
+            _chunks[text] = min(MOST, max(LEAST, chunk / 2 if took_s > _SLOW_S else chunk * 2))
     work.mark.filled_from, work.is_moved = start, True
     return written.write([(work.measure.name, work.mark.sql_hash, found)], at=stamp)
 
