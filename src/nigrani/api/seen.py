@@ -37,6 +37,8 @@ def source(view: SourceView, where: Where) -> shapes.SourceShape:
                 last_failure=each.last_failure,
                 last_detail=each.last_detail,
                 last_ms=each.last_ms,
+                cost_ms=each.cost_ms,
+                pace_s=each.pace.total_seconds() if each.pace else None,
             )
             for each in view.probes
         ],

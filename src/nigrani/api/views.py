@@ -224,44 +224,5 @@ def _transition(view: TransitionView) -> shapes.TransitionShape:
     return shapes.TransitionShape(view.id, view.old, view.new, view.at, view.because, view.value, view.known, fates)
 
 
-<<<<<<< HEAD
-=======
-def _source(view: SourceView, where: Where) -> shapes.SourceShape:
-    return shapes.SourceShape(
-        name=view.name,
-        title=view.title,
-        kind=view.kind,
-        state=view.state,
-        age_s=view.age_s,
-        stale_after_s=view.stale_after.total_seconds(),
-        error=view.error,
-        error_kind=view.error_kind,
-        failing_since=view.failing_since,
-        last_ok_at=view.last_ok_at,
-        missing=list(view.missing),
-        answers=view.answers,
-        failures=view.failures,
-        probes=[
-            shapes.ProbeShape(
-                name=each.name,
-                state=each.state,
-                suspect=each.suspect,
-                since=each.since,
-                every_s=each.every.total_seconds(),
-                last_at=each.last_at,
-                last_outcome=each.last_outcome,
-                last_failure=each.last_failure,
-                last_detail=each.last_detail,
-                last_ms=each.last_ms,
-                cost_ms=each.cost_ms,
-                pace_s=each.pace.total_seconds() if each.pace else None,
-            )
-            for each in view.probes
-        ],
-        where=_place(where),
-    )
-
-
->>>>>>> 38eccba (sources: What a question costs is on the source's page, and bounded by a budget; nigrani source NAME)
 def _place(where: Where) -> shapes.Place:
     return shapes.Place(where.file, where.line)

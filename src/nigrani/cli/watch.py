@@ -11,10 +11,6 @@ import click
 from nigrani.guide.model import Condition
 from nigrani.lib import clock
 from nigrani.lib.errors import NigraniError
-<<<<<<< HEAD
-=======
-from nigrani.lib.units import show_age, show_duration
->>>>>>> 38eccba (sources: What a question costs is on the source's page, and bounded by a budget; nigrani source NAME)
 
 from .frame import emit, json_option, show, with_state
 
@@ -32,7 +28,6 @@ def _guide() -> Guide:
     return schedule.running_guide(home)
 
 
-<<<<<<< HEAD
 @click.command()
 @click.argument("name", required=False)
 @json_option
@@ -42,18 +37,6 @@ def source(name: str | None, as_json: bool) -> None:
     \b
     nigrani source
     nigrani source database --json
-=======
-@click.command
-@click.argument("name", required=False)
-@json_option
-def source(name: str | None, as_json: bool) -> None:
-    """What is watched: each source, whether we see it, and how old the last answer is.
-
-    With NAME: what is asked of it, how old each answer is, what asking costs it, and why not.
-
-    \b
-    nigrani source database
->>>>>>> 38eccba (sources: What a question costs is on the source's page, and bounded by a budget; nigrani source NAME)
     """
     guide = _guide()
     if name is not None:
@@ -61,14 +44,10 @@ def source(name: str | None, as_json: bool) -> None:
         return
     from nigrani.sources import queries
 
-    if name is not None:
-        _show_source(guide, name, as_json=as_json)
-        return
     columns = {"name": "Source", "kind": "Kind", "state": "State", "age_s": "Age (s)", "error": "Error"}
     show(queries.sources(guide, clock.now()), columns, as_json=as_json, empty="The guide names no source.")
 
 
-<<<<<<< HEAD
 def _one_source(guide: Guide, name: str, *, as_json: bool) -> None:
     if name not in guide.sources:
         raise NigraniError(f"The guide has no source {name!r}.", f"There are: {', '.join(guide.sources)}.")
@@ -80,8 +59,10 @@ def _one_source(guide: Guide, name: str, *, as_json: bool) -> None:
         emit(seen.source(view, guide.sources[name].where))
         return
     click.echo(f"{view.title} ({view.kind}): {view.state}{f'. {view.error}' if view.error else ''}\n")
+    if costs := view.costs_in_words(getattr(guide.sources[name].config, "budget", None)):
+        click.echo(f"{costs}\n")
     columns = {"name": "Probe", "state": "State", "last_at": "Last answer", "last_outcome": "It was",
-               "last_ms": "ms", "last_detail": "Said"}  # fmt: skip
+               "last_ms": "ms", "cost_ms": "Cost (ms)", "pace": "Stretched to", "last_detail": "Said"}  # fmt: skip
     show(view.probes, columns, as_json=False, empty="No probe runs.")
     if view.feeds:
         click.echo()
@@ -110,34 +91,6 @@ def _remarks(feed: FeedView) -> Iterator[str]:
     for gap in feed.gaps:
         end = "rows were gone by then" if gap.lost_to else "caught up with" if gap.filled_at else "being caught up with"
         yield f"not read from {gap.start:%Y-%m-%d %H:%M} to {gap.end:%Y-%m-%d %H:%M} UTC: {end}. {gap.because}"
-=======
-def _show_source(guide: Guide, name: str, *, as_json: bool) -> None:
-    if name not in guide.sources:
-        raise NigraniError(f"The guide has no source {name!r}.", "List them with: nigrani source")
-    from nigrani.sources import queries
-
-    now = clock.now()
-    view = next(each for each in queries.sources(guide, now) if each.name == name)
-    if as_json:
-        emit(view)
-        return
-    click.echo(f"{view.title}: {view.state}. {view.error or ', '.join(view.missing)}".strip())
-    if costs := view.costs_in_words(getattr(guide.sources[name].config, "budget", None)):
-        click.echo(costs)
-    items = [
-        {
-            "name": each.name,
-            "outcome": each.last_outcome or "not asked",
-            "age": show_age(each.last_at, now=now) if each.last_at else "",
-            "every": show_duration(each.pace or each.every) + (" (stretched)" if each.pace else ""),
-            "cost": f"{each.cost_ms:.1f}",
-            "says": each.last_detail,
-        }
-        for each in view.probes
-    ]
-    columns = {"name": "Question", "outcome": "Outcome", "age": "Answered", "every": "Every", "cost": "Cost (ms)"}
-    show(items, columns | {"says": "Says"}, as_json=False, empty="Nothing is asked of it.")
->>>>>>> 38eccba (sources: What a question costs is on the source's page, and bounded by a budget; nigrani source NAME)
 
 
 @click.group(invoke_without_command=True)

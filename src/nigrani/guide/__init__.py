@@ -45,7 +45,8 @@ from .reads import ReadQuestion
 
 __all__ = [
     "VERSION", "Alert", "Clear", "Combine", "Condition", "Cover", "Example", "Feed", "Finding", "Guide", "Measure",
-    "Person", "Probe", "Promise", "ReadQuestion", "Receiver", "Repeat", "Row", "Runbook", "Source", "Table", "Telling", "Text", "Truth",
+    "Person", "Probe", "Promise", "ReadQuestion", "Receiver",
+    "Repeat", "Row", "Runbook", "Source", "Table", "Telling", "Text", "Truth",
     "Unit", "Urgency", "Vocabulary", "Where", "Window", "load", "load_text", "shipped", "text", "warnings",
 ]  # fmt: skip
 
