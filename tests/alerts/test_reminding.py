@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.measures.making import HERE, MINUTE, T0
 from nigrani.alerts import silencing
 from nigrani.alerts.models import Alert, Fate, Reminder, Rule, Silence
 from nigrani.guide import Guide, Person, Receiver, Repeat
+from nigrani.guide.model import REPEATS
 from nigrani.outbox.models import Message
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +26,7 @@ CTO = Receiver("cto-mail", "email", "Mail to the CTO", None, (), HERE)
 
 def widening(**changes: Any) -> Guide:
     people = {"lead": Person("lead", "The lead", ("mail",), HERE), "cto": Person("cto", "The CTO", ("cto-mail",), HERE)}
-    repeats = {"critical": Repeat((15 * MINUTE, 15 * MINUTE, HOUR), ("lead", "cto"))}
+    repeats = {**REPEATS, "critical": Repeat((15 * MINUTE, 15 * MINUTE, HOUR), ("lead", "cto"))}
     return made(receivers=[MAIL, CTO], people=people, repeats=repeats, **changes)
 
 
@@ -88,8 +90,6 @@ def test_an_end_and_a_new_beginning_between_two_passes_begin_the_pace_anew() -> 
 def test_a_rule_can_have_its_own_pace_or_none() -> None:
     of = widening()
     own = of.alerts["down"]
-    import dataclasses
-
     quiet = dataclasses.replace(of, alerts={"down": dataclasses.replace(own, every=(), then=())})
     fires()
     told(quiet, timedelta())
@@ -199,3 +199,32 @@ def test_two_passes_at_once_remind_once() -> None:
     told(of, timedelta())
     Reminder.objects.update(leased_until=T0 + timedelta(days=36500))  # another worker holds it
     assert told(of, 15 * MINUTE) == []
+
+
+def test_a_critical_alert_that_flaps_is_repeated_and_a_milder_one_is_not() -> None:
+    of = widening()
+    fires()
+    told(of, timedelta())
+    Alert.objects.update(flapping_since=T0)
+    over(14 * MINUTE)
+    Alert.objects.update(state="firing")  # and at once anew, as what flaps does
+    change("ok", "firing", after=14 * MINUTE)
+    told(of, 14 * MINUTE)
+    assert ("reminder", "mail", "queued") in told(of, 15 * MINUTE)
+    milder = dataclasses.replace(of, alerts={"down": dataclasses.replace(of.alerts["down"], urgency="high")})
+    Alert.objects.update(level="high")
+    assert told(milder, 31 * MINUTE) == []  # it is due, and settles only later
+    assert Reminder.objects.get().next_at == T0 + 32 * MINUTE
+
+
+def test_hostile_labels_and_reasons_reach_a_message_bounded_and_plain() -> None:
+    of = widening()
+    fires()
+    told(of, timedelta())
+    Alert.objects.update(labels={"probe": "<!channel> \x1b[31m\u202e" + "x" * 10_000}, says="<b>" * 4000)
+    told(of, 15 * MINUTE)
+    notice = Message.objects.latest("id").notice
+    text = " ".join([notice["title"], *notice["lines"]])
+    assert len(text) < 5000
+    assert "\x1b" not in text
+    assert "\u202e" not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from tests.console import scenes, world
 
 from nigrani.access import people, tokens
 from nigrani.access.models import ApiToken, Person, Role
+from nigrani.alerts import silencing
+from nigrani.alerts.matching import Matchers
 from nigrani.alerts.models import Alert
+from nigrani.alerts.silencing import Plan
 from nigrani.api.door import answers
 from nigrani.guide import current
 from nigrani.guide.model import Guide
@@ -175,6 +179,20 @@ class TestShapes:
             ("spare", "not sent"),
         ]
         assert RFC3339.fullmatch(newest["at"])
+
+    def test_why_an_alert_was_sent_or_not(self, morning: Alert, get: Get) -> None:
+        status, why = get(f"alerts/{morning.pk}/why")
+        assert (status, why["key"], why["state"]) == (200, "system-down", "firing")
+        decided = {each["receiver"]: each["word"] for each in why["entries"] if each["kind"] == "decision"}
+        assert decided == {"production-alerts": "sent", "spare": "not sent"}
+        assert get("alerts/999999/why")[0] == 404
+
+    def test_silences_that_mute_and_those_that_are_over(self, guide: Guide, get: Get) -> None:
+        plan = Plan("silence", Matchers(rules=("system-*",)), "a deploy", timedelta(hours=1))
+        made = silencing.add(plan, guide, by="asha@example.org", now=clock.now())
+        [item] = get("silences")[1]["items"]
+        assert (item["id"], item["state"], item["rules"]) == (made.pk, "mutes", ["system-*"])
+        assert get("silences", past=1)[1] == {"items": [], "next": None}
 
     def test_measures_are_unknown_never_zero(self, morning: Alert, get: Get) -> None:
         measures = {each["name"]: each for each in get("measures")[1]["items"]}

@@ -23,6 +23,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PAGES = (
     "alerts",
+    "silences",
     "sources",
     "sources/website",
     "measures",

@@ -8,7 +8,10 @@ import pytest
 from tests.measures.making import alert, guide, share
 from tests.outbox.conftest import receiver
 
+from nigrani.alerts import silencing
+from nigrani.alerts.matching import Matchers
 from nigrani.alerts.models import Rule
+from nigrani.alerts.silencing import Plan
 from nigrani.guide import Guide, Person, Where
 from nigrani.lib import clock
 from nigrani.node.standstill import Standstill
@@ -85,3 +88,12 @@ def test_a_process_that_is_well_from_the_start_tells_nothing(of: Guide, loops: L
     loops.s += 600
     assert [alarm.turn(of, now=NOW), alarm.turn(of, now=NOW)] == [0, 0]
     assert told() == []
+
+
+def test_no_silence_mutes_our_own_alarm(of: Guide, loops: Loops) -> None:
+    plan = Plan("silence", Matchers(rules=("*",)), "everything is quiet", timedelta(days=1))
+    silencing.add(plan, of, by="asha@example.in", now=NOW)
+    alarm = loops.alarm()
+    loops.lags["evaluate"] = 300.0
+    assert alarm.turn(of, now=NOW) > 0
+    assert ("slack", "firing") in told()
