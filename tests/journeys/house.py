@@ -48,7 +48,10 @@ _BRISK = {
         ("hold: 2m\n    clear: {above: 50%, hold: 1m}", "hold: 4s\n    clear: {above: 50%, hold: 1s}"),
         ("runbook: system-down\n    starts: shadow", "runbook: system-down\n    starts: live"),
     ),
-    "database.yaml": (("every: 15s", "every: 1s"), ("every: 30s", "every: 2s"), ("timeout: 5s", "timeout: 3s")),
+    "database.yaml": (
+        ("    every: 15s\n    timeout: 5s", "    every: 1s\n    timeout: 3s"),
+        ("{ask: connections, every: 30s}", "{ask: connections, every: 2s}"),
+    ),
     "guide.yaml": (("every: 30s", "every: 2s"),),
 }
 
