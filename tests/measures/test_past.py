@@ -10,9 +10,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.measures.making import FAILED, MINUTE, SHARE, T0, answered, failed, guide, measure, probe, put, share, source
+from tests.measures.making import (
+    FAILED,
+    HERE,
+    MINUTE,
+    SHARE,
+    T0,
+    answered,
+    failed,
+    guide,
+    measure,
+    probe,
+    put,
+    share,
+    source,
+)
 
-from nigrani.guide import Condition, Measure
+from nigrani.guide import Condition, Measure, Probe
 from nigrani.measures import readings, windows
 from nigrani.measures.models import Watermark
 from nigrani.measures.past import PASS, past, series_of, slide, width
@@ -130,3 +144,20 @@ def test_a_source_that_is_not_set_up_makes_all_of_it_unknown() -> None:
     each = measure("failed", FAILED)
     of = guide(measures=[each], sources=[source(missing=("ERP_URL",))])
     assert watched(of, each, MINUTE, T0, T0 + 3 * MINUTE).shares == [("The website is not set up", 1.0)]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("telemetry")
+def test_a_question_that_was_not_answered_makes_what_lives_on_it_unknown() -> None:
+    each = failed(asks=("login",))
+    probes = {"login": Probe("login", None, MINUTE, MINUTE, HERE)}
+    of = guide(measures=[each], sources=[source(probes=probes)])
+    answered(T0)
+    readings.compute(of, now=T0)
+    Watermark.objects.update(filled_from=T0 - timedelta(days=1))
+    for number in range(10):
+        seen(T0 + number * MINUTE + PASS, age_s=1.0)
+    put(probe(T0 - MINUTE), probe(T0 + MINUTE, "blind"), probe(T0 + 7 * MINUTE))
+    found = watched(of, each, MINUTE, T0, T0 + 10 * MINUTE)
+    assert [bool(blind) for blind in found.blind] == [False] * 2 + [True] * 5 + [False] * 3
+    assert found.shares == [("the question login of The website was not answered", 0.5)]

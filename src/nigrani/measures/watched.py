@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nigrani.guide.model import Guide, Measure
+from nigrani.guide.model import Guide, Measure, Source
 from nigrani.telemetry import store
 
 from . import history
 from .models import Watermark
-from .past import MINUTE, width
+from .past import MINUTE, PASS, width
 from .rows import sql_hash
 
 _CARRIED = 2  # minutes for which the last sign of us stands: it is written four times a minute
@@ -32,6 +32,15 @@ class Watched:
         return [(why, count / len(self.blind)) for why, count in found if count]
 
 
+@dataclass(frozen=True)
+class Silence:
+    """How long something had been silent at the end of each minute, in seconds, and how long that is borne."""
+
+    why: str
+    ages: Sequence[float]
+    borne_s: float
+
+
 def watched(guide: Guide, measure: Measure, over: timedelta, start: datetime, end: datetime) -> Watched:
     """Return which whole minutes of [start, end) can be judged, as a live pass would have. Raises SourceError.
 
@@ -45,14 +54,15 @@ def watched(guide: Guide, measure: Measure, over: timedelta, start: datetime, en
     mark = Watermark.objects.filter(measure=measure.name, sql_hash=sql_hash(measure)).first()
     if mark is None:
         return Watched([1] * count, ("no reading was recorded with this text of the measure",))
-    ages = _ages([each.name for each in needed], start, count)
-    whys = ["Nigrani was not watching", *(f"{each.title} did not answer" for each in needed), "it was not computed yet"]
-    borne = [each.stale_after.total_seconds() for each in needed]
+    ours, *ages = _ages([each.name for each in needed], start, count)
+    silences = [Silence("Nigrani was not watching", ours, 0.0)]
+    for each, found in zip(needed, ages, strict=True):
+        silences.append(Silence(f"{each.title} did not answer", found, each.stale_after.total_seconds()))
+    silences += _questions(needed, measure.asks, start, count)
+    whys = [*(one.why for one in silences), "it was not computed yet"]
     blind = [0] * count
-    for number in range(len(needed), 0, -1):
-        limit, silences = borne[number - 1], ages[number]
-        blind = [number + 1 if age > limit else was for age, was in zip(silences, blind, strict=True)]
-    blind = [1 if age == _UNSEEN else was for age, was in zip(ages[0], blind, strict=True)]
+    for number, one in reversed([*enumerate(silences, 1)]):  # the first that holds is told
+        blind = [number if age > one.borne_s else was for age, was in zip(one.ages, blind, strict=True)]
     reach = min(MINUTE * (width(over) - 1), history.DEPTH)
     whole = mark.filled_from + reach  # the first window that holds nothing uncomputed
     half = min(count, max(0, -((start - whole) // MINUTE)))
@@ -74,6 +84,43 @@ def _ages(names: Sequence[str], start: datetime, count: int) -> list[list[float]
         str(row["source_name"]): dict(zip(row["places"], row["ages"], strict=True)) for row in store.query(sql, asked)
     }
     return [_carried(found.get(name, {}), count, grows=bool(name)) for name in ("", *names)]
+
+
+def _questions(needed: Iterable[Source], asks: Sequence[str], start: datetime, count: int) -> list[Silence]:
+    """Return the silence of each question that the measure lives on, by the answers that were recorded."""
+    declared = {(each.name, ask): each for each in needed for ask in asks if ask in each.probes}
+    if not declared:
+        return []
+    sql = """SELECT source, probe, groupArray(place) AS places, groupArray(last) AS lasts FROM (
+        SELECT source, probe, toInt32(intDiv(toUnixTimestamp(at) - {first:Int64}, 60)) AS place,
+            toUnixTimestamp(max(at)) AS last
+        FROM probes WHERE source IN {sources:Array(String)} AND probe IN {probes:Array(String)}
+            AND outcome IN ('ok', 'fail') AND at >= {start:DateTime64(3)} AND at < {end:DateTime64(3)}
+        GROUP BY source, probe, place) GROUP BY source, probe"""
+    borne = {
+        place: max(each.stale_after, 3 * each.probes[place[1]].every).total_seconds()
+        for place, each in declared.items()
+    }
+    ahead = -(-max(borne.values()) // 60)  # an answer before the span may still stand at its beginning
+    first = start - MINUTE * ahead
+    began = int(first.timestamp())
+    asked = {
+        "first": began, "start": first, "end": start + MINUTE * count,
+        "sources": [name for name, _ in declared], "probes": [ask for _, ask in declared],
+    }  # fmt: skip
+    answers = {
+        (row["source"], row["probe"]): dict(zip(row["places"], row["lasts"], strict=True))
+        for row in store.query(sql, asked)
+    }
+    found = []
+    for place, each in declared.items():
+        recorded, last, ages = answers.get(place, {}), -_UNSEEN, []
+        for minute in range(count + int(ahead)):
+            last = recorded.get(minute, last)
+            ages.append(began + 60.0 * minute + PASS.total_seconds() - last)
+        why = f"the question {place[1]} of {each.title} was not answered"
+        found.append(Silence(why, ages[int(ahead) :], borne[place]))
+    return found
 
 
 def _carried(recorded: dict[int, float], count: int, *, grows: bool) -> list[float]:
