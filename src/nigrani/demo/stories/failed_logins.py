@@ -21,7 +21,9 @@ def play(stage: Stage, eyes: Eyes, inject: bool) -> bool:
         telling.promote(stage, *_RULES)
     telling.break_(stage, inject, "failed_logins", kind="known", count=_ATTEMPTS)
     guessed = telling.told(stage, "told", "Somebody is guessing a password", timeout_s=_SEEN_S)
-    counted = telling.told(stage, "told of the day's count", "Failed logins of one account", timeout_s=_SEEN_S)
+    counted = guessed and telling.told(
+        stage, "told of the day's count", "Failed logins of one account", timeout_s=_SEEN_S
+    )
     telling.mend(stage, inject, "failed_logins")
     return (
         calm
