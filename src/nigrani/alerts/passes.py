@@ -7,12 +7,11 @@ comes of it. Nothing is kept in memory between passes.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-import msgspec
 from django.db import connection, transaction
 from django.db.models import Q
 
@@ -24,45 +23,20 @@ from nigrani.measures import verdicts, windows
 from nigrani.measures.standing import Standing, standings
 from nigrani.measures.values import Value
 
-from . import rules, rungs
+from . import rules, rungs, written
 from .judge import holds_of, judge, telling
 from .ladder import climb
-from .models import Alert, Transition
+from .models import Alert
 from .state import GONE_AFTER, LOUD, Found, Next
 from .verdict import finding
+from .written import Change
 
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(minutes=1)  # a store that restarts makes nothing unknown
 _LOCK = 0x6E67616C  # one pass writes at a time: PostgreSQL's advisory lock
+_LOGGED = 200  # changes of one pass; what became of the others stands in the transitions
 _FRESH = {True: timedelta(seconds=15), False: timedelta(minutes=1)}  # how old a shown value gets: not ok, ok
-
-
-@dataclass(frozen=True)
-class Change:
-    """What one alert is to become. `before` is the row it was decided on; for an alert without a row, a new one.
-
-    worst: the value furthest beyond the level since it began to fire. level, higher: as in the row.
-    """
-
-    before: Alert
-    after: Next
-    found: Found
-    value: float | None
-    worst: float | None
-    level: str = ""
-    higher: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_move(self) -> bool:
-        """Whether the state or the level changes."""
-        return bool(self.after.because)
-
-    @property
-    def is_told(self) -> bool:
-        """Whether somebody may have to hear of it."""
-        is_over = self.after.state == "ok" and self.before.state in LOUD
-        return self.is_move and (self.after.state == "firing" or is_over)
 
 
 def evaluate(guide: Guide, *, now: datetime) -> int:
@@ -107,16 +81,22 @@ def _write(passes: list[rules.Pass], now: datetime) -> int:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        moved = _apply(changes, now)
+        moved = written.apply(changes, now=now)
         rules.evaluated(passes, now=now)
         loud = _loud_rules(passes)
         verdicts.keep((finding(each, is_loud=each.rule.pk in loud) for each in passes), now=now)
-    for change in moved:
-        action = f"alert.{change.after.state}"
-        log.info(
-            "%s: %s", change.before.key, change.after.because, extra={"action": action, "alert": change.before.key}
-        )
+    _log(moved)
     return len(moved)
+
+
+def _log(moved: list[Change]) -> None:
+    """Log each change; of a storm the first, and how many there were of each kind."""
+    for change in moved[:_LOGGED]:
+        action = f"alert.{change.after.state}"
+        extra = {"action": action, "alert": change.before.key}
+        log.info("%s: %s", change.before.key, change.after.because, extra=extra)
+    for state, count in Counter(change.after.state for change in moved[_LOGGED:]).items():
+        log.info("%d more alerts became %s.", count, state, extra={"action": f"alert.{state}"})
 
 
 def _rows(passes: Iterable[rules.Pass]) -> dict[int, dict[str, Alert]]:
@@ -217,56 +197,6 @@ def _left(now: datetime) -> list[Change]:
 def _closed(row: Alert, because: str, now: datetime) -> Change:
     says = because.rstrip(".")
     return Change(row, Next("ok", now, None, because), Found("unknown", False, False, says), None, row.worst)
-
-
-# Every changed alert in one statement, each only if it is still as it was seen. Returns those that were.
-_COMPARE_AND_SET = """
-    UPDATE alerts_alert AS alert
-    SET state = new.state, level = new.level, higher = new.higher::jsonb, since = new.since,
-        pending_since = new.pending_since, value = new.value, worst = new.worst, known = new.known, says = new.says,
-        read_at = %s
-    FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-        %s::float8[], %s::float8[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-        AS new (key, seen_state, seen_since, state, since, pending_since, value, worst, known, says, seen_level, level,
-            higher)
-    WHERE alert.key = new.key AND alert.state = new.seen_state AND alert.since = new.seen_since
-        AND alert.level = new.seen_level
-    RETURNING alert.key, alert.id
-"""
-
-
-def _apply(changes: list[Change], now: datetime) -> list[Change]:
-    """Write the changes whose alert is still as it was seen, with their transitions. Returns those that moved."""
-    if not changes:
-        return []
-    fresh = [change.before for change in changes if change.before.pk is None]
-    Alert.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=500)
-    rows = [
-        (
-            change.before.key, change.before.state, change.before.since, change.after.state, change.after.since,
-            change.after.pending_since, change.value, change.worst, change.found.known, change.found.says,
-            change.before.level, change.level, msgspec.json.encode(change.higher).decode(),
-        )
-        for change in changes
-    ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_COMPARE_AND_SET, [now, *map(list, zip(*rows, strict=True))])
-        ids = dict(cursor.fetchall())
-    # Who is missing was moved by another worker first, which has told the story.
-    moved = [change for change in changes if change.is_move and change.before.key in ids]
-    Transition.objects.bulk_create(
-        [
-            Transition(
-                alert_id=ids[change.before.key], old=change.before.state, new=change.after.state, at=now,
-                old_level=change.before.level, level=change.level,
-                because=change.after.because, value=change.value, worst=change.worst, known=change.found.known,
-                awaits=change.is_told,
-            )
-            for change in moved
-        ],
-        batch_size=500,
-    )  # fmt: skip
-    return moved
 
 
 def _loud_rules(passes: Iterable[rules.Pass]) -> set[int]:

@@ -108,28 +108,36 @@ _WANTING = """
 """
 
 
+_SILENCED = """SELECT transition_id, because FROM alerts_fate
+    WHERE transition_id = ANY(%s) AND muted_by LIKE 'silence:%%'"""
+_ADD = """
+    INSERT INTO alerts_reminder (alert_id, transition_id, turn, paced, stage, held, decided_at, next_at)
+    SELECT alert, began, 0, 0, 0, held, %s, next_at
+    FROM json_to_recordset(%s) AS new (alert bigint, began bigint, held text, next_at timestamptz)
+    ON CONFLICT DO NOTHING
+"""
+
+
 def _make(guide: Guide, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_WANTING, [sorted(LOUD), sorted(LOUD)])
         found = [each for each in cursor.fetchall() if each[1] in guide.alerts]
     if not found:
         return
-    silenced = Fate.objects.filter(transition__in=[each[3] for each in found], muted_by__startswith="silence:")
-    held = dict(silenced.values_list("transition", "because"))
-    Reminder.objects.bulk_create(
-        [
-            Reminder(
-                alert_id=alert,
-                transition_id=began,
-                held=held.get(began, ""),
-                decided_at=now,
-                next_at=now if began in held else _next(_repeat(guide, guide.alerts[rule], level), 0, at),
-            )
+    with connection.cursor() as cursor:
+        cursor.execute(_SILENCED, [[each[3] for each in found]])
+        held = dict(cursor.fetchall())
+        repeats = {(rule, level): _repeat(guide, guide.alerts[rule], level) for _, rule, level, _, _ in found}
+        rows = [
+            {
+                "alert": alert,
+                "began": began,
+                "held": held.get(began, ""),
+                "next_at": now if began in held else _next(repeats[rule, level], 0, at),
+            }
             for alert, rule, level, began, at in found
-        ],
-        ignore_conflicts=True,
-        batch_size=1000,
-    )
+        ]
+        cursor.execute(_ADD, [now, batch.records(rows)])
 
 
 def _repeat(guide: Guide, declared: Declared, level: str) -> Repeat:
