@@ -79,11 +79,12 @@ def _one_source(guide: Guide, name: str, *, as_json: bool) -> None:
         }
         show(view.feeds, columns, as_json=False, empty="")
     for feed in view.feeds:
-        for line in _remarks(feed):
+        for line in remarks(feed):
             click.echo(f"{feed.name}: {line}")
 
 
-def _remarks(feed: FeedView) -> Iterator[str]:
+def remarks(feed: FeedView) -> Iterator[str]:
+    """Yield what is not as it should be with a feed."""
     if feed.state != "fresh":
         yield feed.says
     for reason, number in feed.rejected.items():
