@@ -25,7 +25,7 @@ def page(*addresses: str, queries: int = MOST_QUERIES) -> Budget:
 
 
 # By the name of the route. {alert} is an alert with many changes, {person} and {token} are somebody's,
-# {silence} is one that stands.
+# {silence} is one that stands, {survey} the last one.
 PAGES = {
     "overview": page("/"),
     "now": page("/now"),
@@ -63,6 +63,9 @@ PAGES = {
     "version": page("/versions/2", "/versions/3", queries=5),
     "confirm-version": page("/versions/2/confirm", queries=4),
     "withdraw-version": page("/versions/2/withdraw", queries=4),
+    "survey": page("/survey", "/survey?state=hindered", queries=6),
+    "survey-one": page("/surveys/{survey}", queries=6),
+    "survey-try": page("/survey/try", queries=5),
     "people": page("/people", "/people?page=3&tokens=2", queries=6),
     "ledger": page("/ledger", "/ledger?before=20", queries=5),
     "take-away": page("/people/{person}/take-away", queries=4),
@@ -82,5 +85,8 @@ NO_PAGES = {
     "preview-silence": "only a form posts to it",
     "make-silence": "only a form posts to it",
     "move-silence": "only a form posts to it",
+    "survey-begin": "only a form posts to it",
+    "survey-progress": "a line that the survey's page asks for while one runs",
+    "survey-export": "a file, not a page",
     "favicon": "a drawing of a few bytes",
 }

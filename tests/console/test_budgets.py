@@ -15,6 +15,7 @@ from nigrani.access.models import ApiToken, Person
 from nigrani.alerts.models import Alert, Silence
 from nigrani.console.urls import urlpatterns
 from nigrani.lib import clock
+from nigrani.survey.models import Survey
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +44,8 @@ def _cost(client: Client, address: str) -> Cost:
 def _filled(address: str, alert: Alert) -> str:
     person, token = Person.objects.latest("id"), ApiToken.objects.latest("id")
     silence = Silence.objects.filter(over_at=None).latest("id")
-    return address.format(alert=alert.pk, person=person.pk, token=token.pk, silence=silence.pk)
+    survey = Survey.objects.latest("id")
+    return address.format(alert=alert.pk, person=person.pk, token=token.pk, silence=silence.pk, survey=survey.pk)
 
 
 def _all(client: Client, alert: Alert) -> dict[str, Cost]:

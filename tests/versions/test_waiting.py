@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
-from tests.measures.making import MINUTE, probe, put
+from tests.measures.making import MINUTE, answered, probe, put
 from tests.versions.world import GUIDE, RULES, SECOND, Process, newest, standing, states
 
 from nigrani import schedule
@@ -17,6 +17,7 @@ from nigrani.alerts.models import Alert, Rule, Transition
 from nigrani.guide import current
 from nigrani.lib import clock
 from nigrani.lib.errors import Conflict, GuideError, NigraniError
+from nigrani.lib.secret import Secret, Vault
 from nigrani.versions import actions, keeper, queries
 from nigrani.versions import standing as stands
 from nigrani.versions.models import Version
@@ -309,3 +310,34 @@ def test_references_that_lead_nowhere_are_told_together(process: Process) -> Non
         process.follower.reader.read(newest())
     assert GUIDE in newest().texts.values()
     assert timedelta() <= process.now - newest().at
+
+
+def test_a_measure_that_reads_a_database_itself_has_no_past_to_judge_by(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PATIENCE_S", 0.0)
+    Vault(process.secrets).put("SCHOOL_DSN", Secret("postgresql://m:x@127.0.0.1:9/school"))
+    source = """\
+sources:
+  school:
+    kind: postgres
+    title: The database
+    dsn: "${SCHOOL_DSN}"
+    stale_after: 2m
+    probes: {answers: {ask: responsive, every: 1m}}
+measures:
+  late:
+    means: Fees that are late.
+    unit: count
+    combine: last
+    from: school
+    sql: SELECT count(*) AS num FROM fees
+"""
+    rule = RULE_TWO.replace("measure: failed", "measure: late")
+    process.save(RULES, school=source)
+    assert standing().number == 2
+    answered(process.now, "school")
+    process.save(RULES, school=source + "alerts:\n" + rule)
+    assert [each["says"] for each in newest().reasons] == [
+        "Whether it would fire can't be judged: it reads The database itself, and nothing is recorded of that yet."
+    ]

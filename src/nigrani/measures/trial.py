@@ -1,7 +1,8 @@
 """What conditions of a guide that does not run yet would say now: from the readings there are, or from kept facts.
 
 A measure whose text runs already has its readings. One that is new or reads otherwise has none: its SQL is run over
-the facts of the window, and what it returns is kept under its own mark, where it disturbs nobody.
+the facts of the window, and what it returns is kept under its own mark, where it disturbs nobody. What a
+measure reads itself (`from:`) is so now and was not recorded before: nothing can be said of that.
 """
 
 from __future__ import annotations
@@ -39,7 +40,12 @@ def trial(guide: Guide, conditions: Sequence[Condition], *, now: datetime) -> li
         longest[each.measure] = max(each.over, longest.get(each.measure, timedelta()))
     for name, over in longest.items():
         measure, one = guide.measures[name], standing[name]
-        if one.known == "unknown" and (name, one.sql_hash) not in runs and not darkness(guide, measure, now=now):
+        if one.known != "unknown" or (name, one.sql_hash) in runs or darkness(guide, measure, now=now):
+            continue
+        if measure.read_from:
+            says = f"it reads {guide.sources[measure.read_from].title} itself, and nothing is recorded of that yet"
+            standing[name] = replace(one, says=says)
+        else:
             standing[name] = _computed(measure, one, over, now)
     return read(guide, conditions, now=now, standing=standing)
 
