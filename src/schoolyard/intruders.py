@@ -178,7 +178,7 @@ class Intruders:
         told = {**changes, "severity": "HIGH", "timestamp": at.isoformat(timespec="milliseconds") + "Z"}
         written = json.dumps(told)
         made = checksum or hashlib.sha256(written.encode()).hexdigest()
-        row = (self._erp.new_id(), user, action, resource, key, written, address, AGENT, at, at, at, made)
+        row = (self._erp.new_id(), user, None, action, resource, key, written, address, AGENT, at, at, at, made)
         try:
             async with self._erp.pool.connection() as connection:
                 await connection.execute(INSERT, row)

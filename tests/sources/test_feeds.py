@@ -345,6 +345,13 @@ def test_hostile_text_is_kept_short_and_harms_nothing(world: World, facts: Facts
     assert len(found[0]["reason"]) == 1000
 
 
+def test_a_page_of_huge_rows_is_read_in_smaller_ones(world: World, facts: Facts) -> None:
+    guide = begun(world)
+    world.write(NOW - MINUTE, *(f"k{number:02}" for number in range(40)), said="x" * 2**20)
+    turn(guide, NOW)
+    assert len(keys(facts)) == 40
+
+
 def test_a_feed_that_left_the_guide_is_read_no_more_and_comes_back_where_it_stood(world: World, facts: Facts) -> None:
     guide = begun(world)
     world.write(NOW - MINUTE, "a")
@@ -362,7 +369,14 @@ def test_a_blind_feed_makes_its_source_dark_for_the_watchman(world: World, facts
     guide = begun(world)
     world.run("REVOKE SELECT ON events FROM watcher")
     turn(guide, NOW)
+    Source.objects.update(last_ok_at=NOW + timedelta(minutes=5))
+    never = queries.darkness(guide, NOW + timedelta(minutes=5), asking_for=timedelta(hours=1))
+    assert never["database"] <= 1  # a grant that was never given is shown, and wakes nobody
+    world.run("GRANT SELECT ON events TO watcher")
+    turn(guide, NOW + timedelta(seconds=15))
+    world.run("REVOKE SELECT ON events FROM watcher")
+    turn(guide, NOW + timedelta(seconds=30))
     later = NOW + timedelta(minutes=5)
     Source.objects.update(last_ok_at=later)
     assert queries.darkness(guide, later, asking_for=timedelta(hours=1))["database"] > 1
-    assert queries.darkness(guide, NOW + timedelta(seconds=30), asking_for=timedelta(hours=1))["database"] <= 1
+    assert queries.darkness(guide, NOW + timedelta(seconds=60), asking_for=timedelta(hours=1))["database"] <= 1

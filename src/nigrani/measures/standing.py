@@ -76,7 +76,7 @@ def _standing(
     for why in whys:
         if why.is_absent:
             return Standing("no_source", why.says, text, "")
-    lines = [line for source in needed for line in _feeds(source, measure, fed)]
+    lines = [line for source in needed for line in _feeds(source, measure, fed, now)]
     doubt = next((doubt for doubt, _ in lines if doubt), "")
     says = _darkness(needed, ages) or next((why.says for why in whys), "") or doubt or _backlog(mark, text, now)
     version = f"{mark.pk} {mark.read_at} {mark.filled_from}" if mark else ""
@@ -85,11 +85,11 @@ def _standing(
     return Standing("unknown" if says else "known", says, text, version, filled_from, holes)
 
 
-def _feeds(source: Source, measure: Measure, fed: Fed) -> Iterator[tuple[str, FeedView]]:
+def _feeds(source: Source, measure: Measure, fed: Fed, now: datetime) -> Iterator[tuple[str, FeedView]]:
     """Yield the feeds a measure lives on, with why each can't be believed: those of its sources into its tables."""
     for view in fed.get(source.name, ()):
         if view.to in measure.tables:
-            yield feed_queries.doubt(source, source.feeds[view.name], view), view
+            yield feed_queries.doubt(source, source.feeds[view.name], view, now=now), view
 
 
 def _holes(view: FeedView) -> Iterator[tuple[datetime, datetime, str]]:

@@ -14,7 +14,8 @@ from nigrani.lib.units import show_duration
 from .models import Feed, Gap
 
 FeedStanding = Literal["fresh", "behind", "blind", "new", "no_source"]
-_GAPS = 20
+_GAPS = 100
+_REMEMBERED = timedelta(days=100)  # longer than any window
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def feeds(guide: Guide, now: datetime) -> dict[str, tuple[FeedView, ...]]:
         for row in Feed.objects.filter(source__name__in=named, gone_at=None).select_related("source")
     }
     gaps: dict[int, list[GapView]] = {}
-    for gap in Gap.objects.filter(feed__in=[row.pk for row in rows.values()]).order_by("-start"):
+    for gap in Gap.objects.filter(feed__in=[row.pk for row in rows.values()], end__gte=now - _REMEMBERED).order_by(
+        "-start"
+    ):
         gaps.setdefault(gap.feed_id, []).append(GapView(gap.start, gap.end, gap.filled_at, gap.lost_to, gap.because))
     found = {}
     for name in named:
@@ -90,14 +93,16 @@ def borne(source: Source, feed: Declared) -> timedelta:
     return max(source.stale_after, 3 * feed.every)
 
 
-def doubt(source: Source, feed: Declared, view: FeedView) -> str:
+def doubt(source: Source, feed: Declared, view: FeedView, *, now: datetime) -> str:
     """Return why figures made of a feed can't be believed now, "" when they can."""
     if view.state in ("fresh", "no_source"):
         return ""
     if view.read_to is None:
         return view.says
     assert view.lag_s is not None
-    return view.says if view.lag_s > borne(source, feed).total_seconds() else ""
+    # By our own clock; one that was set back would else call a feed fresh that fails.
+    failing_s = (now - view.failing_since).total_seconds() if view.failing_since else 0.0
+    return view.says if max(view.lag_s, failing_s) > borne(source, feed).total_seconds() else ""
 
 
 def _view(source: Source, feed: Declared, row: Feed | None, gaps: Iterable[GapView], *, now: datetime) -> FeedView:

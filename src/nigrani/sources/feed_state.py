@@ -66,7 +66,7 @@ def past(place: Place, at: datetime, row: str, *, now: datetime) -> Place:
 
 def caught_up(place: Place, *, now: datetime) -> Place:
     """Return the place when no more rows waited in a reading that began at `now`."""
-    return Place(place.cursor, place.cursor_id, max(now, place.read_to) if place.read_to else now, True)
+    return Place(place.cursor, place.cursor_id, now, True)
 
 
 def behind(place: Place) -> Place:

@@ -131,7 +131,8 @@ def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str,
     """Return how dark each source is that is set up: its worst silence as a part of what is borne; over 1 is dark.
 
     A silence is the source's, or that of one question or feed to which we are blind while others are answered: nobody
-    sees then what only that one tells. It may last for `stale_after`, and for two of the question's own intervals.
+    sees then what only that one tells. It may last for `stale_after`, and for two of the question's own intervals. A
+    feed that was never read yet, say for want of a grant, is shown and wakes nobody.
     asking_for: since when we have been asking without a pause. A silence older than that is left out until it has
     lasted as long under our own eyes: a stop of ours, or a clock set forward, is not the source's.
     """
@@ -143,7 +144,7 @@ def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str,
         borne = max(guide.sources[name].stale_after, 2 * (pace or every))
         spans[name].append(((now - since).total_seconds(), borne))
     for name, feed, since in Feed.objects.filter(
-        source__name__in=spans, gone_at=None, failing_since__isnull=False
+        source__name__in=spans, gone_at=None, failing_since__isnull=False, last_ok_at__isnull=False
     ).values_list("source__name", "feed", "failing_since"):
         if (declared := guide.sources[name].feeds.get(feed)) is not None:
             assert since is not None  # filtered so

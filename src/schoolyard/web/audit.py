@@ -12,9 +12,9 @@ from schoolyard.web.rules import client_address
 CACHE_S = 5.0
 FAILED = "\nInvalid `prisma.auditLog.create()` invocation:\n\n\nForeign key constraint failed on the field: `userId`"
 INSERT = """
-INSERT INTO audit_logs (id, "userId", action, resource, "resourceId", changes, "ipAddress", "userAgent", "timestamp",
-                        "createdAt", "updatedAt", checksum)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+INSERT INTO audit_logs (id, "userId", "schoolId", action, resource, "resourceId", changes, "ipAddress", "userAgent",
+                        "timestamp", "createdAt", "updatedAt", checksum)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 
 
 class Audit:
@@ -29,7 +29,7 @@ class Audit:
     ) -> None:
         """Insert one row; a failing insert becomes a log line and nothing else.
 
-        The school goes into `changes`, never into the column; `details` is dropped.
+        The school goes into `changes`; into the column too only where that is mended. `details` is dropped.
         """
         at = clock.naive(clock.now() + self._erp.ahead)
         told = {**changes, "severity": "MEDIUM", "timestamp": at.isoformat(timespec="milliseconds") + "Z"}
@@ -37,7 +37,17 @@ class Audit:
         signed = json.dumps([user_id, action, resource, user_id, told], sort_keys=True)
         checksum = hashlib.sha256(signed.encode()).hexdigest()
         row = (
-            *(self._erp.new_id(), user_id, action, resource, user_id, json.dumps(told), address, agent),
+            *(
+                self._erp.new_id(),
+                user_id,
+                self._school(changes),
+                action,
+                resource,
+                user_id,
+                json.dumps(told),
+                address,
+                agent,
+            ),
             *(at, at, at, checksum),
         )
         if self._erp.audit_fails:
@@ -49,6 +59,9 @@ class Audit:
                 await connection.execute(INSERT, row)
         except PrismaError as error:
             self._erp.lines.say(f"Failed to log audit event: {error}")
+
+    def _school(self, changes: dict[str, object]) -> object:
+        return None if "audit-names-no-school" in self._erp.plants else changes.get("schoolId")
 
     def _caller(self, request: Request) -> tuple[str, str]:
         now = clock.now().timestamp()

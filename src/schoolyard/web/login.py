@@ -129,6 +129,8 @@ class Login:
             self.erp.lines.say(refusal.line)
         if refusal.shown == SIGNIN:
             self.erp.lines.say("[auth][error] CredentialsSignin: Read more at https://errors.authjs.dev")
+        if refusal.reason is None and refusal.user_id is None and "unknown-logins-lost" not in self.erp.plants:
+            refusal.reason = "USER_NOT_FOUND"
         if refusal.reason:
             changes: dict[str, object] = {"reason": refusal.reason, "identifier": attempt.identifier}
             if refusal.user_id:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from nigrani.integrations import Page, PollJob, PollRow
 from nigrani.lib import postgres
 from nigrani.lib.errors import Refused, SourceError, Unreadable
-from nigrani.lib.postgres_errors import told
+from nigrani.lib.postgres_errors import PostgresError, told
 
 from .config import SourceConfig
 from .selects import inspect
@@ -33,8 +34,18 @@ SELECT DISTINCT a.attname::text AS name
 def poll(job: PollJob) -> Page:
     """Return the rows from `job.after` on (past `job.after_id`, if that is set), before `job.until`.
 
-    Raises SourceError; a column that is missing, or is no time, is named with the nearest there is.
+    A page of huge rows is read in smaller ones. Raises SourceError; a column that is missing, or is no time, is named
+    with the nearest there is.
     """
+    try:
+        return _page(job)
+    except SourceError as error:
+        if not _is_too_large(error) or job.limit == 1:
+            raise
+        return poll(replace(job, limit=max(1, job.limit // 10)))
+
+
+def _page(job: PollJob) -> Page:
     mark, key = _quoted(job.watermark), _quoted(job.id)
     params: list[object] = [_naive(job, job.after), _naive(job, job.until), job.limit]
     where = f"feed.{mark} >= $1 AND feed.{mark} < $2"
@@ -82,7 +93,9 @@ def _run(job: PollJob, sql: str, params: Sequence[object], *, max_rows: int) -> 
     try:
         found = postgres.run(config.dsn, sql, params, deadline=job.timeout, max_rows=max_rows)
     except SourceError as error:
-        raise _explained(job, error) from error
+        if (explained := _explained(job, error)) is error:
+            raise
+        raise explained from error
     if found.is_superuser and not config.allow_superuser:
         raise Refused(
             "The monitor's role is a superuser, which may do anything.",
@@ -105,6 +118,11 @@ def _explained(job: PollJob, error: SourceError) -> SourceError:
     if behind.sqlstate in ("42883", "42804", "22P02", "22007"):
         return Refused(f"A column is of another type than the feed says: {_said(behind.text)}.", "See its `sql`.")
     return error
+
+
+def _is_too_large(error: SourceError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, PostgresError) and cause.word == "size"
 
 
 def _said(text: str) -> str:
