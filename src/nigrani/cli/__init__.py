@@ -23,6 +23,7 @@ from .people import ledger, person, token
 from .rules import rule
 from .silence import silence
 from .survey import survey
+from .upgrade import upgrade
 from .watch import alert, delivery, measure, receiver, source
 from .why import why
 
@@ -200,5 +201,6 @@ def demo(
     return run.play(keep)
 
 
-for group in (guide, survey, source, measure, rule, alert, silence, why, receiver, delivery, person, token, ledger):
+_GROUPS = (guide, survey, source, measure, rule, alert, silence, why, receiver, delivery, person, token, ledger)
+for group in (*_GROUPS, upgrade):
     nigrani.add_command(group)

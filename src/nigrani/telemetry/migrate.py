@@ -34,6 +34,18 @@ def run() -> list[str]:
         return apply(store)
 
 
+def standing() -> tuple[list[str], list[str]]:
+    """Return the names of the migrations the current store has seen, and those it still lacks. Makes its database."""
+    store = stores.current()
+    store.create_database()
+    kept = store.query(
+        "SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = 'migrations'"
+    )
+    seen = store.query("SELECT name FROM migrations FINAL ORDER BY name") if kept[0]["n"] else []
+    names = [str(row["name"]) for row in seen]
+    return names, [path.stem for path in sorted(FOLDER.glob("[0-9]*.sql")) if path.stem not in names]
+
+
 def apply(store: Store) -> list[str]:
     """Apply what is missing, without a lock. Statements can be run again, since ClickHouse can't roll them back."""
     store.command(

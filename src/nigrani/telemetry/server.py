@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,8 +107,11 @@ def serve(home: Home) -> None:
         os._exit(0)  # a statement still runs in the engine's threads: what was acknowledged is on disk
 
 
-def start(home: Home) -> subprocess.Popen[bytes]:
-    """Start the process and return it once it answers. Raises NigraniError with the end of its log if it does not."""
+def start(home: Home, *, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+    """Start the process and return it once it answers. Raises NigraniError with the end of its log if it does not.
+
+    before: called in the new process before it becomes the engine's.
+    """
     from .store import Store
 
     home.ensure()
@@ -116,7 +119,7 @@ def start(home: Home) -> subprocess.Popen[bytes]:
     with open(path, "ab") as out:
         begin = out.tell()
         command = [sys.executable, "-m", "nigrani.telemetry.server", "--home", str(home.path)]
-        process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, preexec_fn=before)
     until = clock.monotonic() + _START_S
     pause = threading.Event()
     while process.poll() is None and clock.monotonic() < until:
