@@ -26,13 +26,16 @@ def pages(alert: int) -> list[str]:
     from tests.console import world
 
     from nigrani.access.models import ApiToken, Role
+    from nigrani.alerts.models import Silence
     from nigrani.lib import clock
+    from nigrani.survey.models import Survey
 
     vera = world.person("Vera", Role.VIEWER)
     token = ApiToken.objects.create(
         token_hash="vera", ending="abcd", name="board", person=vera, role=Role.VIEWER, created_at=clock.now()
     )
-    made = {"alert": alert, "person": vera.pk, "token": token.pk}
+    silence, survey = Silence.objects.filter(over_at=None).latest("id"), Survey.objects.latest("id")
+    made = {"alert": alert, "person": vera.pk, "token": token.pk, "silence": silence.pk, "survey": survey.pk}
     named = [each for name, budget in budgets.PAGES.items() if name != "now" for each in budget.addresses]
     # Each page once, and not again in another order or further on. The overview's region is no page of its own.
     chosen = [each for each in named if not re.search("page=|before=|sort=", each)]
@@ -72,4 +75,5 @@ def storm(telemetry: str, guide: Guide) -> int:
     now = clock.now()
     down = scenes.storm(now)
     scenes.readings(guide, now)
+    scenes.surveyed(guide, now)
     return down.pk
