@@ -23,7 +23,7 @@ def pages(alert: int) -> list[str]:
 
     A viewer with a token joins, so that there is somebody whose access can be taken away.
     """
-    from tests.console import world
+    from tests.console import crowd, world
 
     from nigrani.access.models import ApiToken, Role
     from nigrani.alerts.models import Silence
@@ -34,6 +34,7 @@ def pages(alert: int) -> list[str]:
     token = ApiToken.objects.create(
         token_hash="vera", ending="abcd", name="board", person=vera, role=Role.VIEWER, created_at=clock.now()
     )
+    crowd.silences(range(2), clock.now())
     silence, survey = Silence.objects.filter(over_at=None).latest("id"), Survey.objects.latest("id")
     made = {"alert": alert, "person": vera.pk, "token": token.pk, "silence": silence.pk, "survey": survey.pk}
     named = [each for name, budget in budgets.PAGES.items() if name != "now" for each in budget.addresses]

@@ -139,14 +139,22 @@ def check(home: Home, kept: Saved) -> None:
 
 
 def check_guide(home: Home) -> None:
-    """Raise NigraniError when this version runs neither the guide in its folder nor the one that ran last."""
+    """Raise NigraniError when this version can run neither the guide in its folder nor the one that ran last.
+
+    An example that does not hold stops no start, and so no upgrade; it is written to the log.
+    """
     from nigrani import schedule
 
     try:
-        schedule.check(home)
+        schedule.load_guide(home)
     except GuideError as error:
         if not _ran_before(home):
             raise NigraniError(f"This version does not take the guide. {error.message}", error.hint) from error
+        return
+    try:
+        schedule.check(home)
+    except GuideError as error:
+        log.warning("Examples do not hold: %s", error.hint, extra={"action": "node.examples_do_not_hold"})
 
 
 def _ran_before(home: Home) -> bool:
