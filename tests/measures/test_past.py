@@ -134,8 +134,8 @@ def test_it_says_which_minutes_can_not_be_judged_and_why() -> None:
     found = watched(of, each, MINUTE, T0, T0 + 10 * MINUTE)
     told = [found.whys[blind - 1] if blind else "" for blind in found.blind]
     dark, unfilled, off = "The website did not answer", "it was not computed yet", "Nigrani was not watching"
-    assert told == [unfilled, unfilled, "", "", dark, "", dark, dark, off, off]
-    assert dict(found.shares) == {unfilled: 0.2, dark: 0.3, off: 0.2}
+    assert told == [unfilled, unfilled, "", "", dark, "", "", "", off, off], "a record stands for two minutes"
+    assert dict(found.shares) == {unfilled: 0.2, dark: 0.1, off: 0.2}
 
 
 @pytest.mark.django_db

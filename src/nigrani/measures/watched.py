@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from nigrani.guide.model import Guide, Measure, Source
 from nigrani.telemetry import store
@@ -15,7 +16,6 @@ from .past import MINUTE, PASS, width
 from .rows import sql_hash
 
 _CARRIED = 2  # minutes for which the last sign of us stands: it is written four times a minute
-_UNSEEN = float("inf")
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,10 @@ class Watched:
 
 @dataclass(frozen=True)
 class Silence:
-    """How long something had been silent at the end of each minute, in seconds, and how long that is borne."""
+    """Why minutes can't be judged, and which: 1 for each that can't."""
 
     why: str
-    ages: Sequence[float]
-    borne_s: float
+    marks: bytes
 
 
 def watched(guide: Guide, measure: Measure, over: timedelta, start: datetime, end: datetime) -> Watched:
@@ -54,36 +53,64 @@ def watched(guide: Guide, measure: Measure, over: timedelta, start: datetime, en
     mark = Watermark.objects.filter(measure=measure.name, sql_hash=sql_hash(measure)).first()
     if mark is None:
         return Watched([1] * count, ("no reading was recorded with this text of the measure",))
-    ours, *ages = _ages([each.name for each in needed], start, count)
-    silences = [Silence("Nigrani was not watching", ours, 0.0)]
-    for each, found in zip(needed, ages, strict=True):
-        silences.append(Silence(f"{each.title} did not answer", found, each.stale_after.total_seconds()))
+    silences = [Silence("Nigrani was not watching", _absences(start, count))]
+    silences += [Silence(f"{each.title} did not answer", _darkness(each, start, count)) for each in needed]
     silences += _questions(needed, measure.asks, start, count)
-    whys = [*(one.why for one in silences), "it was not computed yet"]
+    whys = [*(each.why for each in silences), "it was not computed yet"]
     blind = [0] * count
-    for number, one in reversed([*enumerate(silences, 1)]):  # the first that holds is told
-        blind = [number if age > one.borne_s else was for age, was in zip(one.ages, blind, strict=True)]
+    for number, each in reversed([*enumerate(silences, 1)]):  # the first that holds is told
+        if any(each.marks):
+            blind = [number if mark else was for mark, was in zip(each.marks, blind, strict=True)]
     reach = min(MINUTE * (width(over) - 1), history.DEPTH)
     whole = mark.filled_from + reach  # the first window that holds nothing uncomputed
     half = min(count, max(0, -((start - whole) // MINUTE)))
     return Watched([len(whys)] * half + blind[half:], tuple(whys))
 
 
-def _ages(names: Sequence[str], start: datetime, count: int) -> list[list[float]]:
-    """Return for us (0 or infinite) and for each source its silence in seconds, minute by minute, as last recorded."""
-    sql = """SELECT source_name, groupArray(place) AS places, groupArray(age) AS ages FROM (
-        SELECT if(name = 'nigrani.source.age_s', labels['source'], '') AS source_name,
-            toInt32(intDiv(toUnixTimestamp(at) - {first:Int64}, 60)) AS place, argMax(value, at) AS age
-        FROM gauges WHERE source = 'nigrani' AND at >= {start:DateTime64(3)} AND at < {end:DateTime64(3)}
-            AND (name = 'nigrani.journal.backlog_rows'
-                OR (name = 'nigrani.source.age_s' AND labels['source'] IN {names:Array(String)}))
-        GROUP BY source_name, place) GROUP BY source_name"""
+_PLACE = "toInt32(intDiv(toUnixTimestamp(at) - {first:Int64}, 60))"
+_OURS = "source = 'nigrani' AND at >= {start:DateTime64(3)} AND at < {end:DateTime64(3)}"
+
+
+def _absences(start: datetime, count: int) -> bytes:
+    """Mark the minutes in which we left no sign of ourselves."""
+    sql = f"""SELECT groupArray(place) AS places FROM (SELECT DISTINCT {_PLACE} AS place FROM gauges
+        WHERE {_OURS} AND name = 'nigrani.journal.backlog_rows')"""  # noqa: S608 - our own words
+    [row] = store.query(sql, _span(start, count))
+    return _marks(row["places"], (), count)
+
+
+def _darkness(source: Source, start: datetime, count: int) -> bytes:
+    """Mark the minutes at whose end a source had been silent for longer than is borne."""
+    sql = f"""SELECT groupArray(place) AS places, groupArrayIf(place, age > {{borne:Float64}}) AS dark FROM (
+        SELECT {_PLACE} AS place, argMax(value, at) AS age FROM gauges
+        WHERE {_OURS} AND name = 'nigrani.source.age_s' AND labels['source'] = {{name:String}}
+        GROUP BY place)"""  # noqa: S608 - our own words
+    more = {"name": source.name, "borne": source.stale_after.total_seconds()}
+    [row] = store.query(sql, _span(start, count) | more)
+    return _marks(row["places"], row["dark"], count)
+
+
+def _span(start: datetime, count: int) -> dict[str, Any]:
     first = start - MINUTE * _CARRIED
-    asked = {"first": int(first.timestamp()), "start": first, "end": start + MINUTE * count, "names": list(names)}
-    found = {
-        str(row["source_name"]): dict(zip(row["places"], row["ages"], strict=True)) for row in store.query(sql, asked)
-    }
-    return [_carried(found.get(name, {}), count, grows=bool(name)) for name in ("", *names)]
+    return {"first": int(first.timestamp()), "start": first, "end": start + MINUTE * count}
+
+
+def _marks(recorded: Iterable[int], dark: Iterable[int], count: int) -> bytes:
+    """Mark what is dark, and what nothing was recorded of for longer than a record stands."""
+    unrecorded = 2
+    marks = bytearray([unrecorded]) * (count + _CARRIED)
+    for place in recorded:
+        marks[place] = 0
+    for place in dark:
+        marks[place] = 1
+    if unrecorded in marks:
+        last, left = 1, 0
+        for place, each in enumerate(marks):
+            if each != unrecorded:
+                last, left = each, _CARRIED
+            else:
+                marks[place], left = (last, left - 1) if left else (1, 0)
+    return bytes(marks[_CARRIED:])
 
 
 def _questions(needed: Iterable[Source], asks: Sequence[str], start: datetime, count: int) -> list[Silence]:
@@ -114,24 +141,11 @@ def _questions(needed: Iterable[Source], asks: Sequence[str], start: datetime, c
     }
     found = []
     for place, each in declared.items():
-        recorded, last, ages = answers.get(place, {}), -_UNSEEN, []
+        recorded, ages = answers.get(place, {}), []
+        last = float("-inf")
         for minute in range(count + int(ahead)):
             last = recorded.get(minute, last)
             ages.append(began + 60.0 * minute + PASS.total_seconds() - last)
         why = f"the question {place[1]} of {each.title} was not answered"
-        found.append(Silence(why, ages[int(ahead) :], borne[place]))
+        found.append(Silence(why, bytes(age > borne[place] for age in ages[int(ahead) :])))
     return found
-
-
-def _carried(recorded: dict[int, float], count: int, *, grows: bool) -> list[float]:
-    """Let each record stand for a little while; what is recorded of a source grows older meanwhile."""
-    ages, age, left = [], _UNSEEN, 0
-    for place in range(count + _CARRIED):
-        if place in recorded:
-            age, left = recorded[place] if grows else 0.0, _CARRIED
-        elif left:
-            age, left = age + (60.0 if grows else 0.0), left - 1
-        else:
-            age = _UNSEEN
-        ages.append(age)
-    return ages[_CARRIED:]
