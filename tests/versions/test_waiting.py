@@ -17,7 +17,9 @@ from nigrani.alerts.models import Alert, Rule, Transition
 from nigrani.guide import current
 from nigrani.lib import clock
 from nigrani.lib.errors import Conflict, GuideError, NigraniError
+from nigrani.lib.home import Home
 from nigrani.lib.secret import Secret, Vault
+from nigrani.node.doctor import stores
 from nigrani.versions import actions, keeper, queries
 from nigrani.versions import standing as stands
 from nigrani.versions.models import Version
@@ -176,11 +178,16 @@ def test_going_back_to_what_stands_withdraws_what_waits(process: Process) -> Non
     assert queries.pending(now=process.now).waiting is None
 
 
-def test_mistakes_leave_what_waits_waiting(process: Process) -> None:
+def test_mistakes_leave_what_waits_waiting(process: Process, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "close", lambda: None)  # the doctor closes its own, and this one is the test's
+    assert [each.verdict for each in stores.versions(home, process.now)] == ["ok"]
     failing(process, 2)
     judge(process)
     process.save(LOWER)
     process.save("alerts: [\n")
+    told = {each.verdict: each.what for each in stores.versions(home, process.now)}
+    assert told["warn"] == "Version 2 waits for confirmation."
+    assert told["bad"].startswith("The folder's text was refused as version 3: rules.yaml:2:1: ")
     assert states() == [(1, "standing"), (2, "waiting"), (3, "refused")]
     with pytest.raises(Conflict, match="No folder holds version 2 any more"):
         confirm(process, 2)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # Django is not ready when this is read
 
 SHOWS = "The guide is edited while an alert fires: nothing is lost, nothing broken runs, what would wake waits."
 
-TAKEN_S = 60.0  # two looks of 2 s each, a reading, a pass; and a machine that is busy with other things
+TAKEN_S = 120.0  # two looks of 2 s each, a reading, a pass; and a machine that is busy with other things
 QUIET_S = 20.0  # ten passes
 NEW = """
 alerts:
@@ -90,7 +90,7 @@ def _change_what_would_fire(stage: Stage) -> bool:
     stage.wait(lambda: False, timeout_s=QUIET_S)
     silent = telling.not_told(stage, "The watchman turns")
     confirmed = _confirm(stage, waiting.number)
-    return silent and confirmed and telling.told(stage, "told what had waited", "The watchman turns")
+    return silent and confirmed and telling.told(stage, "told what had waited", "The watchman turns", timeout_s=TAKEN_S)
 
 
 def _confirm(stage: Stage, number: int) -> bool:

@@ -38,6 +38,7 @@ QUESTIONS: Sequence[tuple[str, Question, float]] = (
     ("outbox", stores.outbox, 5),
     ("loops", working.loops, 5),
     ("guide", working.guide, 10),  # its own work, nobody is waited for
+    ("versions", stores.versions, 5),
     ("reference", working.reference, 10),
     ("dead-man", working.dead_man, 5),
 )

@@ -144,3 +144,25 @@ def outbox(home: Home, now: datetime) -> Iterator[Check]:
     verdict: Verdict = "bad" if age_s > _WAITS_TOO_LONG.total_seconds() else "ok"
     what = f"{queue.count} messages wait, the oldest for {show_duration(age_s)}." if queue.count else "Nothing waits."
     yield Check("outbox", verdict, what, "See why: nigrani delivery")
+
+
+def versions(home: Home, now: datetime) -> Iterator[Check]:
+    """Say which version of the guide stands, and what waits or was refused."""
+    from django.db import Error, connection
+
+    from nigrani.versions import queries
+
+    try:
+        stands, pending = queries.standing(), queries.pending(now=now)
+    except Error as error:
+        raise NigraniError(f"PostgreSQL does not answer ({type(error).__name__}).") from None
+    finally:
+        connection.close()
+    if pending.refused:
+        what = f"The folder's text was refused as version {pending.refused.number}: {pending.refused.mistakes[0]}"
+        yield Check("versions", "bad", what, "See all: nigrani guide check")
+    if pending.waiting:
+        what = f"Version {pending.waiting.number} waits for confirmation."
+        yield Check("versions", "warn", what, f"See why: nigrani guide show {pending.waiting.number}")
+    if stands is not None and not pending.refused and not pending.waiting:
+        yield Check("versions", "ok", f"Version {stands.number} of the guide stands.")
