@@ -66,7 +66,8 @@ def test_a_short_blindness_or_a_stretched_pace_changes_nothing() -> None:
 def test_a_window_over_a_past_that_is_not_filled_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     answered(T0)
     put(probe(T0, "fail"), probe(T0 - timedelta(hours=20), "fail"))
-    monkeypatch.setattr(history, "CHUNK", timedelta(hours=6))
+    for name, figure in {"BUDGET_S": 0, "FIRST": timedelta(hours=6), "MOST": timedelta(hours=6), "_chunks": {}}.items():
+        monkeypatch.setattr(history, name, figure)
     seen = value(timedelta(hours=24), asks=())
     assert seen.known == "unknown"
     assert seen.says.startswith("its past is filled only from 2026-03-01 03:00 UTC on")
