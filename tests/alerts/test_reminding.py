@@ -7,12 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.alerts.crowd import Crowd, fates
 from tests.alerts.telling import change, fires, made, tell
 from tests.alerts.test_silences import silence
 from tests.measures.making import HERE, MINUTE, T0
 
 from nigrani.alerts import silencing
+from nigrani.alerts.matching import Matchers
 from nigrani.alerts.models import Alert, Fate, Reminder, Rule, Silence
+from nigrani.alerts.silencing import Plan
 from nigrani.guide import Guide, Person, Receiver, Repeat
 from nigrani.guide.model import REPEATS
 from nigrani.outbox.models import Message
@@ -228,3 +231,45 @@ def test_hostile_labels_and_reasons_reach_a_message_bounded_and_plain() -> None:
     assert len(text) < 5000
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_an_effect_is_not_repeated_while_its_cause_is_told_instead() -> None:
+    crowd = Crowd({"down": (), "slow": ("down",)})
+    crowd.change("slow", "firing")
+    crowd.tell()
+    crowd.tell(after=HOUR)
+    crowd.change("down", "firing")
+    crowd.tell()
+    assert crowd.tell(after=3 * HOUR) == []
+    assert fates("slow")[-1] == ("reminder", "not_sent", "Muted by its cause down, which fires and was told.")
+    assert [each["title"] for each in crowd.tell(after=HOUR)] == ["[high] Down, for 4 h"]
+    crowd.change("down", "ok")
+    crowd.tell(after=HOUR)
+    assert [each["title"] for each in crowd.tell(after=2 * HOUR)] == ["[high] Slow, for 8 h"]
+
+
+def test_an_effect_that_was_silenced_is_not_released_while_its_cause_fires() -> None:
+    crowd = Crowd({"down": (), "slow": ("down",)})
+    plan = Plan("silence", Matchers(rules=("slow",)), "a deploy", HOUR)
+    silencing.add(plan, crowd.guide, by="asha@example.in", now=crowd.at)
+    crowd.change("slow", "firing")
+    assert crowd.tell() == []
+    crowd.change("down", "firing")
+    crowd.tell(after=MINUTE)
+    assert crowd.tell(after=HOUR) == []
+    crowd.change("down", "ok")
+    crowd.tell(after=MINUTE)
+    assert [each["title"] for each in crowd.tell(after=10 * MINUTE)] == ["[high] Slow, for 1 h 12 min"]
+
+
+def test_what_is_silenced_while_it_waits_for_its_thread_is_muted() -> None:
+    crowd = Crowd({"down": ()})
+    crowd.change("down", "firing", "a")
+    crowd.tell()
+    crowd.change("down", "firing", "b")
+    assert crowd.tell(after=MINUTE) == []
+    plan = Plan("silence", Matchers(labels={"probe": ("b",)}), "a deploy", HOUR)
+    silencing.add(plan, crowd.guide, by="asha@example.in", now=crowd.at)
+    assert crowd.tell(after=5 * MINUTE) == []
+    assert fates("down")[-1][2].startswith("Silenced until")
+    assert [each["title"] for each in crowd.tell(after=HOUR)] == ["[high] Down — b, for 1 h 6 min"]

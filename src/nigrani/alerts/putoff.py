@@ -55,6 +55,11 @@ def causes(guide: Guide, changes: Iterable[Change], backlog: Iterable[Backlog]) 
     """Return what may explain the alerts at hand: all that fire or are pending, and those that were named before."""
     rules = {each.rule for each in changes} | {each.rule for each in backlog}
     named = {int(each.muted_by.partition(":")[2]) for each in backlog if each.muted_by.partition(":")[0] in _MUTED}
+    return explaining(guide, rules, named)
+
+
+def explaining(guide: Guide, rules: Collection[str], named: Collection[int] = ()) -> Explaining:
+    """Return what may explain alerts of these rules: all causes that fire or are pending, and the named alerts."""
     wanted = inhibition.rules_of(guide, rules)
     if not wanted and not named:
         return Explaining((), {}, {})
@@ -122,7 +127,14 @@ def review(desk: Desk, waiting: Iterable[Held], *, freed: Collection[str]) -> No
     for each in waiting:
         if each.fate in desk.gone:
             continue
-        if each.muted_by.startswith("thread:"):
+        change = each.change
+        if (
+            each.muted_by.startswith("thread:")
+            and change.new == "firing"
+            and desk.muting.of(change.rule, change.labels) is not None
+        ):
+            desk.again(each, "together")  # silenced while it waited
+        elif each.muted_by.startswith("thread:"):
             news = desk.news.setdefault((each.change.rule_id, each.receiver), threads.News())
             desk.rules[each.change.rule_id] = each.change.rule
             item = Item(each.change, "together", 0, each.fate)

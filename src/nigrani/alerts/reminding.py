@@ -8,20 +8,19 @@ The alerts of one rule that are due together make one message a receiver.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from nigrani import oncall
 from nigrani.guide import Alert as Declared
-from nigrani.guide import Guide, Receiver, Repeat, Urgency
+from nigrani.guide import Guide, Receiver, Repeat
 from nigrani.lib import due, links
 from nigrani.outbox import actions as outbox
 
-from . import batch, mutes, notices, stories, threads
-from .models import Alert, Fate, Reminder, Silence, Transition
+from . import batch, hearing, inhibition, mutes, notices, putoff, reminders, stories, threads
+from .models import Alert, Fate, Reminder, Transition
 from .mutes import Mute
 from .state import LOUD
 
@@ -58,121 +57,26 @@ class _After:
 @transaction.atomic
 def remind(guide: Guide, *, now: datetime) -> int:
     """Tell again what is due. Returns how many fates were written."""
-    _pull(now)
-    _clear()
-    _make(guide, now)
-    _release(guide, now)
+    batch.lock()  # beside no dispatch: what is put off or told just now is known
+    reminders.pull(now)
+    reminders.clear()
+    reminders.make(guide, now)
+    reminders.release(guide, now)
     rows = due.claim(Reminder, now=now, lease=_LEASE, limit=_MOST)
     if not rows:
         return 0
     after = _After()
     _decide(guide, rows, after, now)
     Fate.objects.bulk_create(after.fates, ignore_conflicts=True, batch_size=1000)
-    _write(after.rows, now)
+    reminders.write(after.rows, now)
     return len(after.fates)
-
-
-def _pull(now: datetime) -> None:
-    """After the clock was set back: what was decided in what is now the future waits as long as it was to wait."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE alerts_reminder SET next_at = %s + (next_at - decided_at), decided_at = %s WHERE decided_at > %s",
-            [now, now, now],
-        )
-
-
-def _clear() -> None:
-    """Remove the rows of what does not fire any more, or only in shadow."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM alerts_reminder AS reminder USING alerts_alert AS alert, alerts_rule AS rule"
-            " WHERE alert.id = reminder.alert_id AND rule.id = alert.rule_id"
-            " AND (NOT alert.state = ANY(%s) AND alert.flapping_since IS NULL"
-            " OR rule.phase <> 'live' OR rule.gone_at IS NOT NULL)",
-            [sorted(LOUD)],
-        )
-
-
-# What fires in a live rule and was decided there, not in shadow, with the transition with which it began.
-_WANTING = """
-    SELECT alert.id, rule.name, alert.level, began.id, began.at
-    FROM alerts_alert AS alert
-    JOIN alerts_rule AS rule ON rule.id = alert.rule_id
-    JOIN LATERAL (
-        SELECT id, at FROM alerts_transition AS each
-        WHERE each.alert_id = alert.id AND each.new = 'firing' AND NOT each.old = ANY(%s)
-        ORDER BY id DESC LIMIT 1
-    ) AS began ON true
-    WHERE alert.state = ANY(%s) AND rule.phase = 'live' AND rule.gone_at IS NULL AND began.at >= rule.since
-    AND NOT EXISTS (SELECT 1 FROM alerts_reminder AS reminder WHERE reminder.alert_id = alert.id)
-"""
-
-
-_SILENCED = """SELECT transition_id, because FROM alerts_fate
-    WHERE transition_id = ANY(%s) AND muted_by LIKE 'silence:%%'"""
-_ADD = """
-    INSERT INTO alerts_reminder (alert_id, transition_id, turn, paced, stage, held, decided_at, next_at)
-    SELECT alert, began, 0, 0, 0, held, %s, next_at
-    FROM json_to_recordset(%s) AS new (alert bigint, began bigint, held text, next_at timestamptz)
-    ON CONFLICT DO NOTHING
-"""
-
-
-def _make(guide: Guide, now: datetime) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_WANTING, [sorted(LOUD), sorted(LOUD)])
-        found = [each for each in cursor.fetchall() if each[1] in guide.alerts]
-    if not found:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(_SILENCED, [[each[3] for each in found]])
-        held = dict(cursor.fetchall())
-        repeats = {(rule, level): _repeat(guide, guide.alerts[rule], level) for _, rule, level, _, _ in found}
-        rows = [
-            {
-                "alert": alert,
-                "began": began,
-                "held": held.get(began, ""),
-                "next_at": now if began in held else _next(repeats[rule, level], 0, at),
-            }
-            for alert, rule, level, began, at in found
-        ]
-        cursor.execute(_ADD, [now, batch.records(rows)])
-
-
-def _repeat(guide: Guide, declared: Declared, level: str) -> Repeat:
-    urgency: Urgency = level or declared.urgency  # type: ignore[assignment]  # a level is an urgency
-    return guide.repeat(declared, urgency)
-
-
-def _next(repeat: Repeat, turn: int, now: datetime) -> datetime | None:
-    return now + repeat.every[min(turn, len(repeat.every) - 1)] if repeat.every else None
-
-
-def _release(guide: Guide, now: datetime) -> None:
-    """Follow the ends of silences: what they muted and still fires is due at once."""
-    over = list(Silence.objects.select_for_update(skip_locked=True).filter(over_at=None, until__lte=now).order_by("id"))
-    if not over:
-        return
-    loud = list(Reminder.objects.values_list("pk", "alert__rule__name", "alert__labels"))
-    for silence in over:
-        matched = mutes.matchers(silence)
-        if silence.starts_at < silence.until:
-            ids = [key for key, rule, labels in loud if matched.match(rule, labels, mutes.needs_of(guide, rule))]
-            Reminder.objects.filter(pk__in=ids).update(next_at=now, decided_at=now, held=_ended(silence))
-    Silence.objects.filter(pk__in=[each.pk for each in over]).update(over_at=now)
-
-
-def _ended(silence: Silence) -> str:
-    what = "maintenance" if silence.kind == "window" else "the silence"
-    early = f", ended by {silence.ended_by}" if silence.ended_by else ""
-    return f"{what} by {silence.by} is over{early}"
 
 
 def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) -> None:
     alerts = {each.pk: each for each in Alert.objects.select_related("rule").filter(pk__in=[r.alert_id for r in rows])}
     began, newest = stories.began(alerts), stories.newest(alerts)
     muting, put_off = mutes.standing(guide, now=now), batch.put_off(alerts)
+    explained = _causes(guide, {each.rule.name for each in alerts.values()})
     groups: dict[tuple[str, str, str], list[_Due]] = {}
     for row in sorted(rows, key=lambda each: each.alert_id):
         row.alert = alerts[row.alert_id]
@@ -181,7 +85,7 @@ def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) ->
         if declared is None or last is None or last.awaits:
             after.rows.append(row)  # it is decided first; this turn comes again
             continue
-        repeat = _repeat(guide, declared, row.alert.level)
+        repeat = reminders.repeat_of(guide, declared, row.alert.level)
         urgency = row.alert.level or declared.urgency
         start = began[row.alert_id]
         is_flapping = row.alert.flapping_since is not None
@@ -193,16 +97,20 @@ def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) ->
             row.transition = start
         if start.pk != row.transition_id:  # it was over and began anew between two passes
             row.transition, row.turn, row.paced, row.stage, row.held = start, 0, 0, 0, ""
-            row.next_at = _next(repeat, 0, start.at)
+            row.next_at = reminders.next_at(repeat, 0, start.at)
             after.rows.append(row)
             continue
-        if row.alert_id in put_off:  # its first message waits for its thread or its cause
-            row.next_at = now + _LOOK_AGAIN
+        if row.alert_id in put_off:  # its first message waits for its thread or its cause, which tell it
+            row.held, row.next_at = "", now + _LOOK_AGAIN
             after.rows.append(row)
             continue
         mute = muting.of(declared.name, row.alert.labels)
         if mute is not None:
             _hold(guide, row, last, declared, mute, after, now)
+            continue
+        cause = explained.of(declared.name, row.alert.labels, at=start.at, now=now)
+        if cause is not None:
+            _explain(guide, row, last, declared, cause, after, now)
             continue
         if not row.held and not repeat.every:
             row.next_at = None
@@ -212,7 +120,7 @@ def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) ->
         for receiver in _receivers(guide, declared, repeat, told.stage):
             _sort(guide, told, receiver, groups, after, now)
         row.paced += told.kind == "reminder"
-        row.next_at = _next(repeat, row.paced, now)
+        row.next_at = reminders.next_at(repeat, row.paced, now)
         row.turn, row.stage, row.held = row.turn + 1, told.stage, ""
         after.rows.append(row)
     opened = threads.opened() if groups else {}
@@ -220,6 +128,14 @@ def _decide(guide: Guide, rows: list[Reminder], after: _After, now: datetime) ->
         thread = opened.get((each[0].row.alert.rule_id, name))
         place = f"thread:{thread.pk}" if thread else f"alert:{each[0].row.alert_id}"
         _queue(guide, guide.alerts[rule], guide.receivers[name], kind, each, place, after, now)
+
+
+def _causes(guide: Guide, rules: set[str]) -> inhibition.Causes:
+    """Return what explains alerts of these rules now: causes that fire and that somebody heard of."""
+    found = putoff.explaining(guide, rules)
+    if found.rows:
+        found.heard_by(hearing.standing(found.ids, ()), ())
+    return inhibition.Causes(guide, found.rows, found.heard)
 
 
 def _due(guide: Guide, row: Reminder, newest: Transition, declared: Declared, repeat: Repeat) -> _Due:
@@ -249,7 +165,7 @@ def _hold(
 ) -> None:
     """Keep a muted one back; said once, and looked at again until its mute is over."""
     if not row.held:
-        repeat = _repeat(guide, declared, row.alert.level)
+        repeat = reminders.repeat_of(guide, declared, row.alert.level)
         after.fates += [
             Fate(
                 transition=newest, receiver=each.name, kind="reminder", turn=row.turn, fate="not_sent",
@@ -260,6 +176,33 @@ def _hold(
         row.turn += 1
     row.held, row.next_at = mute.says, now + _LOOK_AGAIN
     after.rows.append(row)
+
+
+def _explain(
+    guide: Guide,
+    row: Reminder,
+    newest: Transition,
+    declared: Declared,
+    cause: inhibition.Mute,
+    after: _After,
+    now: datetime,
+) -> None:
+    """Leave out a turn while a cause is told instead. What a silence held back before is looked at again when the
+    effect has had the time to end with its cause."""
+    after.rows.append(row)
+    if row.held:
+        row.next_at = now + inhibition.aftermath(declared)
+        return
+    repeat = reminders.repeat_of(guide, declared, row.alert.level)
+    after.fates += [
+        Fate(
+            transition=newest, receiver=each.name, kind="reminder", turn=row.turn, fate="not_sent",
+            because=cause.says, muted_by=cause.by, at=now,
+        )
+        for each in _receivers(guide, declared, repeat, row.stage)
+    ]  # fmt: skip
+    row.turn, row.paced = row.turn + 1, row.paced + 1
+    row.next_at = reminders.next_at(repeat, row.paced, now)
 
 
 def _sort(
@@ -323,16 +266,3 @@ def _because(one: _Due, kind: str, receiver: Receiver) -> str:
     if kind == "wider":
         return f"It fires still; {receiver.title} is told besides the owner."
     return f"It fires still; {receiver.title} is reminded."
-
-
-def _write(rows: Iterable[Reminder], now: datetime) -> None:
-    kept = [(row.pk, row.transition_id, row.next_at, row.turn, row.paced, row.stage, row.held) for row in rows]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE alerts_reminder AS reminder SET transition_id = new.transition_id, next_at = new.next_at,"
-            " turn = new.turn, paced = new.paced, stage = new.stage, held = new.held, decided_at = %s,"
-            " leased_until = NULL"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[], %s::int[], %s::int[], %s::text[])"
-            " AS new (id, transition_id, next_at, turn, paced, stage, held) WHERE reminder.id = new.id",
-            [now, *map(list, zip(*kept, strict=True))],
-        )
