@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from nigrani.guide.model import Alert, AlertLevel, Clear, Measure
 from nigrani.lib.units import show_value
 from nigrani.measures.values import Value
@@ -22,7 +24,7 @@ def telling(found: tuple[Found, ...]) -> Found:
 def level(alert: Alert, measure: Measure, urgency: str = "") -> str:
     """Write a level: "above 5 %"; without an urgency of it, all of them: "above 5 % (high), above 10 % (critical)"."""
     chosen = [each for each in alert.levels if each.urgency == urgency] or alert.levels
-    said = [_beyond(each.above, each.below, measure) for each in chosen]
+    said = [_beyond(each.above, each.below, measure.unit) for each in chosen]
     if len(said) == 1:
         return said[0]
     return ", ".join(f"{words} ({each.urgency})" for words, each in zip(said, chosen, strict=True))
@@ -50,13 +52,14 @@ def _is_clear(clear: Clear, value: float) -> bool:
 
 
 def _against(held: AlertLevel, measure: Measure, *, holds: bool, clears: bool) -> str:
-    beyond = _beyond(held.above, held.below, measure)
+    beyond = _beyond(held.above, held.below, measure.unit)
     if holds or clears:
         return f"is {'' if holds else 'not '}{beyond}"
-    return f"is not {beyond}, but not {_beyond(held.clear.above, held.clear.below, measure)} either"
+    return f"is not {beyond}, but not {_beyond(held.clear.above, held.clear.below, measure.unit)} either"
 
 
-def _beyond(above: float | None, below: float | None, measure: Measure) -> str:
+@lru_cache(4096)  # thousands of alerts are held against the same few levels
+def _beyond(above: float | None, below: float | None, unit: str) -> str:
     if above is not None:
-        return f"above {show_value(above, measure.unit)}"
-    return f"below {show_value(below, measure.unit)}"
+        return f"above {show_value(above, unit)}"
+    return f"below {show_value(below, unit)}"

@@ -29,7 +29,7 @@ from .ladder import climb
 from .models import Alert
 from .state import GONE_AFTER, LOUD, Found, Next
 from .verdict import finding
-from .written import Change
+from .written import Change, Fresh
 
 log = logging.getLogger(__name__)
 
@@ -130,15 +130,15 @@ def _changes(each: rules.Pass, rows: Mapping[str, Alert], now: datetime) -> Iter
             yield from _change(each, row, value, now)
     for key, value in each.merged.values.items():
         if key not in rows and (not by or _begins(each, value)):
-            row = Alert(
-                rule=each.rule,
-                labels=dict(value.labels),
+            fresh = Fresh(
+                rule_id=each.rule.pk,
+                labels=value.labels,
                 key=rules.alert_key(each.rule.name, key),
                 state="ok" if by else "unknown",
                 since=now,
                 read_at=now,
             )
-            yield from _change(each, row, value, now)
+            yield from _change(each, fresh, value, now)
 
 
 def _begins(each: rules.Pass, value: Value) -> bool:
@@ -159,7 +159,7 @@ def _is_gone(row: Alert, value: Value, now: datetime) -> bool:
     return is_empty and bool(row.labels) and row.state in LOUD and now - row.read_at >= GONE_AFTER
 
 
-def _change(each: rules.Pass, row: Alert, value: Value, now: datetime) -> Iterator[Change]:
+def _change(each: rules.Pass, row: Alert | Fresh, value: Value, now: datetime) -> Iterator[Change]:
     declared = each.declared
     turned = each.turned_back
     judged = (turned,) * len(declared.levels) if turned else judge(declared, each.merged.measure, value)
@@ -179,7 +179,7 @@ def _change(each: rules.Pass, row: Alert, value: Value, now: datetime) -> Iterat
         yield change
 
 
-def _worst(each: rules.Pass, row: Alert, after: Next, number: float | None) -> float | None:
+def _worst(each: rules.Pass, row: Alert | Fresh, after: Next, number: float | None) -> float | None:
     """Return the value furthest beyond the level since the alert began to fire; when it is over, it stays."""
     if after.state not in LOUD or number is None:
         return row.worst

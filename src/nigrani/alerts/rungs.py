@@ -11,9 +11,10 @@ from nigrani.guide.model import Alert as Declared
 from .ladder import Climbed
 from .models import Alert
 from .state import LOUD, Seen, State
+from .written import Fresh
 
 
-def seen(declared: Declared, row: Alert, *, at: datetime | None) -> tuple[Seen, ...]:
+def seen(declared: Declared, row: Alert | Fresh, *, at: datetime | None) -> tuple[Seen, ...]:
     """Return where each level of the rule stands by its alert's row, the mildest first. at: of the pass before.
 
     A level that the guide got since then stands where the row's present level puts it.
@@ -37,7 +38,7 @@ def kept(declared: Declared, climbed: Climbed) -> dict[str, list[str | None]]:
     }
 
 
-def _seen(row: Alert, urgency: str, at: datetime | None) -> Seen:
+def _seen(row: Alert | Fresh, urgency: str, at: datetime | None) -> Seen:
     stored: Any = row.higher.get(urgency)
     if stored is not None:
         return Seen(stored[0], row.since, datetime.fromisoformat(stored[1]) if stored[1] else None, at)

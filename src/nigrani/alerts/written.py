@@ -14,14 +14,34 @@ from .models import Alert
 from .state import LOUD, Found, Next
 
 
+@dataclass(slots=True)
+class Fresh:
+    """An alert that has no row yet, with what its row will begin with. Lighter than a row: a storm makes thousands."""
+
+    rule_id: int
+    labels: Mapping[str, str]
+    key: str
+    state: str
+    since: datetime
+    read_at: datetime
+    pk: None = None
+    pending_since: datetime | None = None
+    value: float | None = None
+    worst: float | None = None
+    known: str = "unknown"
+    level: str = ""
+    higher: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Change:
-    """What one alert is to become. `before` is the row it was decided on; for an alert without a row, a new one.
+    """What one alert is to become. `before` is the row it was decided on; for an alert without a row, what it will
+    begin with.
 
     worst: the value furthest beyond the level since it began to fire. level, higher: as in the row.
     """
 
-    before: Alert
+    before: Alert | Fresh
     after: Next
     found: Found
     value: float | None
