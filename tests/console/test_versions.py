@@ -56,7 +56,7 @@ def test_an_admin_confirms_and_the_ledger_knows(admin: Client) -> None:
     assert "Version 2 runs: every process takes it within seconds." in answer.content.decode()
     states = dict(Version.objects.values_list("number", "state"))
     assert states == {1: "superseded", 2: "standing", 3: "refused"}
-    line = LedgerLine.objects.get()
+    line = LedgerLine.objects.latest("seq")
     assert (line.action, line.by) == ("guide.confirmed", "asha@example.org")
     again = admin.post("/versions/2/confirm", follow=True)
     assert "Version 2 stands already." in again.content.decode()
@@ -68,7 +68,7 @@ def test_an_admin_withdraws(admin: Client) -> None:
     page = admin.post("/versions/2/withdraw", follow=True).content.decode()
     assert "Version 2 was withdrawn." in page
     assert "waits for confirmation" not in plain(page)
-    assert LedgerLine.objects.get().action == "guide.withdrawn"
+    assert LedgerLine.objects.latest("seq").action == "guide.withdrawn"
     assert "Let it run" in page, "the folder holds it still"
 
 

@@ -52,7 +52,11 @@ _BRISK = {
         ("    every: 15s\n    timeout: 5s", "    every: 1s\n    timeout: 3s"),
         ("{ask: connections, every: 30s}", "{ask: connections, every: 2s}"),
     ),
-    "guide.yaml": (("every: 30s", "every: 2s"),),
+    "guide.yaml": (
+        ("every: 30s", "every: 2s"),
+        # What is broken again and again on purpose is told each time.
+        ("zone: Asia/Kolkata\n", "zone: Asia/Kolkata\ntelling: {group_interval: 1s, flapping: {changes: 1000}}\n"),
+    ),
 }
 
 

@@ -114,7 +114,9 @@ def test_without_room_it_holds_out_and_with_room_it_goes_on(what: str) -> None:
         with _full_disk(found) if what == "disk" else _full_journal(found):
             assert found.up.process.poll() is None
             found.yard.fault("web_down", on=True)
-            assert _verdicts(found)[what] == "bad"
+            eventually(
+                lambda: _verdicts(found)[what] == "bad", timeout_s=30
+            )  # large facts are refused before small ones
         eventually(found.up.all_ready, timeout_s=90)
         assert found.up.process.pid == supervisor
         eventually(lambda: _facts(found) > before, timeout_s=60)

@@ -81,6 +81,17 @@ def test_one_question_we_are_blind_to_makes_its_source_dark_though_the_others_ar
 
 
 @pytest.mark.django_db
+def test_what_a_failing_system_keeps_from_us_is_a_part_of_its_failure_and_counts_from_its_end_on() -> None:
+    both = guides.web("http://127.0.0.1:9", {"login": ProbeConfig(), "health": ProbeConfig()})
+    guide = guides.guide(both)
+    blind = {"last_outcome": "blind", "blind_since": NOW + HOUR - timedelta(minutes=3)}
+    _answered(guide, health=blind, login={"last_outcome": "fail"})
+    assert queries.darkness(guide, NOW + HOUR, asking_for=HOUR) == {"website": 0.0}
+    _answered(guide, login={"last_outcome": "ok", "since": NOW + HOUR - timedelta(seconds=90)})
+    assert queries.darkness(guide, NOW + HOUR, asking_for=HOUR) == {"website": 1.5}
+
+
+@pytest.mark.django_db
 def test_a_question_asked_seldom_may_be_missed_once() -> None:
     guide = guides.guide(guides.web("http://127.0.0.1:9", every_s=300))
     _answered(guide, login={"last_outcome": "blind", "blind_since": NOW + HOUR - timedelta(minutes=5)})

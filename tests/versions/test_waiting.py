@@ -69,7 +69,7 @@ def test_a_level_that_holds_now_waits_and_says_why(process: Process) -> None:
     judge(process)
     assert Transition.objects.get(new="firing").because == "2 over 5 min is above 1."
     assert current.get().version == 2
-    line = LedgerLine.objects.get()
+    line = LedgerLine.objects.latest("seq")
     assert (line.by, line.action, line.what) == ("asha@example.in", "guide.confirmed", "guide version 2")
 
 
@@ -218,7 +218,7 @@ def test_a_withdrawn_change_stays_withdrawn_until_somebody_wants_it(process: Pro
     process.restart()
     process.begin()
     assert states() == [(1, "standing"), (2, "withdrawn")]
-    assert LedgerLine.objects.get().action == "guide.withdrawn"
+    assert LedgerLine.objects.latest("seq").action == "guide.withdrawn"
     with pytest.raises(Conflict, match="does not wait: it is withdrawn"):
         actions.withdraw(2, by="ravi@example.in", now=process.now)
     confirm(process, 2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from django.db.models import Min
+from django.db.models import Max, Min
 
 from nigrani.guide import Guide
 from nigrani.guide import Source as Declared
@@ -132,23 +132,28 @@ def darkness(guide: Guide, now: datetime, *, asking_for: timedelta) -> dict[str,
 
     A silence is the source's, or that of one question or feed to which we are blind while others are answered: nobody
     sees then what only that one tells. It may last for `stale_after`, and for two of the question's own intervals. A
-    feed that was never read yet, say for want of a grant, is shown and wakes nobody.
+    feed that was never read yet, say for want of a grant, is shown and wakes nobody. While the system itself fails,
+    full or down, such a silence is a part of that and counts from its end on: one trouble is told once.
     asking_for: since when we have been asking without a pause. A silence older than that is left out until it has
     lasted as long under our own eyes: a stop of ours, or a clock set forward, is not the source's.
     """
     silent = silences(guide, now)
     spans = {name: [(seconds, guide.sources[name].stale_after)] for name, seconds in silent.items()}
-    blind = Probe.objects.filter(source__name__in=spans, gone_at=None, last_outcome="blind", blind_since__isnull=False)
+    asked = Probe.objects.filter(source__name__in=spans, gone_at=None)
+    failing = set(asked.filter(last_outcome="fail").values_list("source__name", flat=True))
+    turned = dict(asked.values_list("source__name").annotate(turned=Max("since")))
+    blind = asked.filter(last_outcome="blind", blind_since__isnull=False).exclude(source__name__in=failing)
     for name, every, pace, since in blind.values_list("source__name", "every", "pace", "blind_since"):
         assert since is not None  # filtered so
         borne = max(guide.sources[name].stale_after, 2 * (pace or every))
-        spans[name].append(((now - since).total_seconds(), borne))
+        spans[name].append(((now - max(since, turned[name])).total_seconds(), borne))
     for name, feed, since in Feed.objects.filter(
-        source__name__in=spans, gone_at=None, failing_since__isnull=False, last_ok_at__isnull=False
+        source__name__in=set(spans) - failing, gone_at=None, failing_since__isnull=False, last_ok_at__isnull=False
     ).values_list("source__name", "feed", "failing_since"):
         if (declared := guide.sources[name].feeds.get(feed)) is not None:
             assert since is not None  # filtered so
-            spans[name].append(((now - since).total_seconds(), may_lag(guide.sources[name], declared)))
+            silent_for = now - max(since, turned.get(name, since))
+            spans[name].append((silent_for.total_seconds(), may_lag(guide.sources[name], declared)))
     found = {}
     for name, each in spans.items():
         ratios = [(seconds / borne.total_seconds(), borne < asking_for) for seconds, borne in each]
