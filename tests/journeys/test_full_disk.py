@@ -114,9 +114,8 @@ def test_without_room_it_holds_out_and_with_room_it_goes_on(what: str) -> None:
         with _full_disk(found) if what == "disk" else _full_journal(found):
             assert found.up.process.poll() is None
             found.yard.fault("web_down", on=True)
-            eventually(
-                lambda: _verdicts(found)[what] == "bad", timeout_s=30
-            )  # large facts are refused before small ones
+            # A journal refuses large facts before it is so full that it refuses small ones.
+            eventually(lambda: _verdicts(found)[what] == "bad", timeout_s=30)
         eventually(found.up.all_ready, timeout_s=90)
         assert found.up.process.pid == supervisor
         eventually(lambda: _facts(found) > before, timeout_s=60)
