@@ -55,7 +55,7 @@ _BRISK = {
     "guide.yaml": (
         ("every: 30s", "every: 2s"),
         # What is broken again and again on purpose is told each time.
-        ("zone: Asia/Kolkata\n", "zone: Asia/Kolkata\ntelling: {group_interval: 1s, flapping: {changes: 1000}}\n"),
+        ("zone: Asia/Kolkata\n", "zone: Asia/Kolkata\ntelling: {flapping: {changes: 1000}}\n"),
     ),
 }
 

@@ -27,7 +27,7 @@ def _met(whole: House, kind: str, *, after: int) -> list[dict[str, Any]]:
     return whole.ask(
         "SELECT a.outcome FROM outbox_attempt a JOIN outbox_message m ON m.id = a.message_id"
         " WHERE m.id > %s AND m.receiver = 'production-alerts' AND m.kind = %s AND m.notice::text LIKE %s"
-        " AND a.outcome <> 'sent'",
+        " AND a.outcome NOT IN ('', 'sent')",  # '' is under way
         after, kind, f"%{HEALTH}%",
     )  # fmt: skip
 
