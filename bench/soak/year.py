@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import Literal
 
 from nigrani import guide as guides
-from nigrani import integrations
 from nigrani.alerts.judge import holds_of, judge
 from nigrani.alerts.ladder import climb, height
 from nigrani.alerts.state import Seen
-from nigrani.guide import Alert, Guide, Measure, Vocabulary
+from nigrani.guide import Alert, Guide, Measure
 from nigrani.lib import clock
 from nigrani.lib.secret import Vault
 from nigrani.measures import merging
 from nigrani.measures.labels import key
 from nigrani.measures.values import Value, Window, settle, window
-from nigrani.telemetry import guard
+from nigrani.vocabulary import vocabulary
 
 from .report import Result
 
@@ -189,16 +188,8 @@ def verdict(series: Series) -> list[str]:
 
 def shipped() -> Guide:
     """Load the guide that ships, with no secret set."""
-    vocabulary = Vocabulary(
-        sources={
-            each.manifest.name: (each.config("SourceConfig"), each.config("ProbeConfig"))
-            for each in integrations.with_face("probe")
-        },
-        receivers={each.manifest.name: each.config("ReceiverConfig") for each in integrations.with_face("send")},
-        inspect_sql=guard.inspect,
-    )
     with tempfile.TemporaryDirectory() as empty:
-        return guides.load(guides.shipped(), vocabulary=vocabulary, vault=Vault(Path(empty)))
+        return guides.load(guides.shipped(), vocabulary=vocabulary(), vault=Vault(Path(empty)))
 
 
 def run(days: int, *, seed: int, say: Callable[[str], None]) -> Result:
