@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 Seen = TypeVar("Seen")
@@ -28,3 +29,12 @@ def eventually(check: Callable[[], Seen], *, timeout_s: float = 10) -> Seen:
         if time.monotonic() > until:
             raise AssertionError(f"not within {PATIENCE * timeout_s} s; last seen: {last!r}")
         pause.wait(0.05)
+
+
+@contextmanager
+def ends_within(limit_s: float) -> Iterator[None]:
+    """Fail what took many times its limit: it waited for something else than its own deadline."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    assert took < PATIENCE * limit_s, f"took {took:.1f} s"

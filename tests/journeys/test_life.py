@@ -8,7 +8,6 @@ from tests.journeys import house
 from tests.journeys.house import HEALTH, House
 from tests.node.upping import gone
 
-from nigrani.lib import clock
 from nigrani.node import pids
 
 pytestmark = [
@@ -31,10 +30,8 @@ def test_told_to_stop_while_an_alert_fires_it_stops_at_once_and_goes_on_afterwar
     whole.yard.fault("web_down", on=True)
     eventually(lambda: whole.told("firing", HEALTH, after=item), timeout_s=40)
     everyone = pids.tree(whole.up.process.pid)
-    began = clock.monotonic()
     whole.up.process.terminate()
     assert whole.up.process.wait(20) == 0
-    assert clock.monotonic() - began < 20
     assert gone(everyone)
 
     whole.start()

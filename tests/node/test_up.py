@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -87,10 +86,8 @@ def test_stopping_is_clean_and_quick(start: Start, home: Home) -> None:
     up = start()
     left = up.everyone()
     with _connect(home):  # an idle session does not hold it up
-        began = clock.monotonic()
         up.process.terminate()
         assert up.process.wait(15) == 0
-    assert clock.monotonic() - began < timedelta(seconds=15).total_seconds()
     assert gone(left)
     assert not (home.postgres / "data" / "postmaster.pid").exists()
     assert "database system is shut down" in (home.log / "postgres.log").read_text()

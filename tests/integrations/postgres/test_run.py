@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.eventually import eventually
+from tests.eventually import ends_within, eventually
 from tests.integrations import certificates, databases, sites
 from tests.integrations.databases import Server
 
@@ -192,8 +192,9 @@ def test_a_backend_stopped_in_the_middle_of_a_query_costs_the_deadline(server: S
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
         try:
-            asked.join(5)
-            assert 1.4 < clock.monotonic() - began < 2.5
+            with ends_within(2.5):
+                asked.join(20)
+            assert clock.monotonic() - began > 1.4
             assert (told(outcome[0]).word, told(outcome[0]).phase) == ("timeout", "query")
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -202,9 +203,8 @@ def test_a_backend_stopped_in_the_middle_of_a_query_costs_the_deadline(server: S
 def test_a_postmaster_that_is_stopped_costs_the_deadline(server: Server) -> None:
     server.process.send_signal(signal.SIGSTOP)
     try:
-        began = clock.monotonic()
-        error = fails(server.dsn(), within_s=0.5)
-        assert clock.monotonic() - began < 1.5
+        with ends_within(1.5):
+            error = fails(server.dsn(), within_s=0.5)
     finally:
         server.process.send_signal(signal.SIGCONT)
     assert (told(error).word, told(error).phase) == ("timeout", "login")
@@ -235,10 +235,8 @@ CASES = [pytest.param(mode, *rest, id=f"{name}-{mode}") for name, modes, *rest i
 def test_what_is_no_postgresql_costs_the_deadline_at_most(
     mode: str, behave: Any, kind: type[SourceError], word: str
 ) -> None:
-    with sites.raw(behave) as port:
-        began = clock.monotonic()
+    with sites.raw(behave) as port, ends_within(1.5):
         error = fails(Secret(f"postgresql://me:{'p' * 9}@127.0.0.1:{port}/erp?sslmode={mode}"), within_s=0.4)
-        assert clock.monotonic() - began < 1.5
     assert (type(error), told(error).word) == (kind, word)
 
 
@@ -256,14 +254,13 @@ def test_a_resolver_that_hangs_costs_the_deadline(monkeypatch: pytest.MonkeyPatc
     def look_up(host: str, *rest: Any, **more: Any) -> Any:
         if more.get("flags"):
             return real(host, *rest, **more)
-        hangs.wait(5)
+        hangs.wait(30)
         raise OSError
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    began = clock.monotonic()
-    error = fails(Secret("postgresql://me:pw@hangs.example/erp"), within_s=0.3)
+    with ends_within(1.5):
+        error = fails(Secret("postgresql://me:pw@hangs.example/erp"), within_s=0.3)
     hangs.set()
-    assert clock.monotonic() - began < 1
     assert (told(error).word, told(error).phase) == ("timeout", "dns")
 
 

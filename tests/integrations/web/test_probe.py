@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.eventually import ends_within
 from tests.integrations import certificates, sites
 from tests.integrations.sites import Reply, Site
 
@@ -218,10 +219,8 @@ RAW = [
 
 @pytest.mark.parametrize(("behave", "failure", "detail"), RAW, ids=[f"{n}-{row[1]}" for n, row in enumerate(RAW)])
 def test_a_site_that_misbehaves_costs_its_timeout_and_no_more(behave: Any, failure: str, detail: str) -> None:
-    with sites.raw(behave) as port:
-        began = clock.monotonic()
+    with sites.raw(behave) as port, ends_within(2):
         answer = answer_of(job(f"http://127.0.0.1:{port}", timeout_s=0.4))
-        assert clock.monotonic() - began < 1.5
     assert (answer.ok, answer.failure, answer.detail) == (False, failure, detail)
 
 
@@ -245,11 +244,9 @@ def test_an_unknown_name_is_a_failure_of_dns() -> None:
 def test_a_slow_site_does_not_delay_a_quick_one(site: Site) -> None:
     with sites.raw(sites.silent) as port:
         slow, quick = job(f"http://127.0.0.1:{port}", timeout_s=1), job(site.base)
-        began = clock.monotonic()
         answers = probe.probe([slow, quick])
         first, _ = next(answers)
         assert first is quick
-        assert clock.monotonic() - began < 0.5
         last, answer = next(answers)
         assert last is slow
         assert isinstance(answer, Answer)
