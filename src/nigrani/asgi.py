@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import msgspec
@@ -97,6 +98,10 @@ class _InOneThread(ASGIHandler):
 
     Left alone, Django makes the page of a 404 or 500 in another thread, whose database connection nobody closes.
     """
+
+    async def read_body(self, receive: Receive) -> BytesIO:
+        """Return the body that was read already. Django's own file is left open when an answer can't be sent."""
+        return BytesIO((await receive())["body"])
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import gzip
 import http.client
 import json
 import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -111,3 +114,25 @@ def test_what_is_missing_or_refused_takes_no_more_connections(served: str) -> No
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert cursor.fetchone()[0] <= 5
+
+
+def test_an_answer_that_can_not_be_sent_leaves_nothing_open() -> None:
+    from nigrani.asgi import Application
+
+    told = [{"type": "http.request", "body": b"half=1", "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        return told.pop() if told else await asyncio.Future()  # the client stays
+
+    async def send(_: object) -> None:
+        raise BrokenPipeError
+
+    application = Application()
+    headers = [(b"host", b"localhost"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "GET", "path": "/nowhere", "query_string": b"", "headers": headers}
+    try:
+        with pytest.raises(BrokenPipeError):
+            asyncio.run(application(scope, receive, send))
+        gc.collect()  # what was left open warns here, and a warning fails the test
+    finally:
+        application.close()

@@ -11,12 +11,21 @@ from django.db.models import Case, Count, Expression, F, IntegerField, Max, Orde
 
 from nigrani.guide import Guide
 
+from . import mutes
 from .models import Alert, Fate
 from .queries import STATES, URGENCIES, AlertView, FateView, fate_views, view
 
 OPEN = ("firing", "recovering", "pending")
 LOUD = ("firing", "recovering")
 SORTS = ("state", "alert", "urgency", "since", "value")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What keeps an alert's messages back, in a word or two and in a sentence."""
+
+    word: str
+    says: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,26 @@ def page(
         rows = rows.exclude(known=but)
     ordered = rows.order_by(*_order(guide, sort, is_descending=is_descending))
     return [view(guide, row) for row in ordered[start : start + limit]]
+
+
+def kept_back(guide: Guide, listed: Collection[AlertView], *, now: datetime) -> dict[int, Kept]:
+    """Return, of the listed alerts that fire or recover, those whose messages something keeps back. Two queries."""
+    loud = {each.id: each for each in listed if each.state in LOUD}
+    found = {
+        each.id: Kept("Flapping", "It changes too often for each change to be told.")
+        for each in loud.values()
+        if each.flapping_since
+    }
+    waiting = Fate.objects.filter(waits=True, transition__alert__in=loud).order_by("-id")
+    for alert, by, because in waiting.values_list("transition__alert_id", "muted_by", "because"):
+        word = "With the next message" if by.startswith("thread:") else "Muted as an effect"
+        found.setdefault(alert, Kept(word, because))
+    muting = mutes.standing(guide, now=now)
+    for number, alert in loud.items():
+        if silences := muting.all(alert.rule, alert.labels):
+            word = "In maintenance" if silences[0].kind == "window" else "Silenced"
+            found[number] = Kept(word, muting.sentences(alert.rule, alert.labels)[0])
+    return found
 
 
 def unsent(

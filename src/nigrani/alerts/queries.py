@@ -25,7 +25,7 @@ class AlertView:
     """One alert as it stands. word: its state for a person; an unknown one says whether it has no source.
 
     title, urgency, means, owner, action and runbook are the guide's; "" when the rule has left it. says: the last
-    finding, or why there is none. value and shown: as of read_at.
+    finding, or why there is none. value and shown: as of read_at. flapping_since: None while it does not flap.
     """
 
     id: int
@@ -47,6 +47,7 @@ class AlertView:
     shown: str
     says: str
     read_at: datetime
+    flapping_since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,7 @@ def view(guide: Guide, row: Alert) -> AlertView:
         shown=show_value(row.value, measure.unit if measure else "number"),
         says=row.says,
         read_at=row.read_at,
+        flapping_since=row.flapping_since,
     )
 
 

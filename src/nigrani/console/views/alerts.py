@@ -51,8 +51,10 @@ def index(request: PersonRequest) -> HttpResponse:
         start=(number - 1) * paging.SIZE,
         limit=paging.SIZE + 1,
     )
+    shown = found[: paging.SIZE]
+    kept = lists.kept_back(guide, shown, now=clock.now())
     context = {
-        "alerts": found[: paging.SIZE],
+        "alerts": [(each, kept.get(each.id)) for each in shown],
         "page": Page(found, number, len(found) > paging.SIZE),
         "counts": [
             (word, sum(each.count for each in tallies if each.state in states)) for word, states in _SHOWN.items()
@@ -63,10 +65,6 @@ def index(request: PersonRequest) -> HttpResponse:
         "order": order,
     }
     return render(request, "console/alerts.html", context)
-
-
-def _count(tallies: list[lists.Tally], states: tuple[str, ...]) -> int:
-    return sum(each.count for each in tallies if each.state in states)
 
 
 @require_safe
