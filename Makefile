@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv
 ARGS ?=
+# Without compiled modules beside the sources every process would compile all it imports: two seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 
 TEST_PACKAGES := chromium fonts-dejavu-core openssl postgresql-15
 BENCH_PACKAGES := prometheus-blackbox-exporter prometheus-alertmanager

@@ -29,14 +29,14 @@ def page(*addresses: str, queries: int = MOST_QUERIES) -> Budget:
 PAGES = {
     "overview": page("/"),
     "now": page("/now"),
-    "alerts": page("/alerts", "/alerts?show=open&page=2&sort=-value", "/alerts?rule=system-down&sort=alert", queries=6),
-    "alert": page("/alerts/{alert}"),
+    "alerts": page("/alerts", "/alerts?show=open&page=2&sort=-value", "/alerts?rule=system-down&sort=alert", queries=7),
+    "alert": page("/alerts/{alert}", queries=9),
     "why": page("/alerts/{alert}/why", "/alerts/{alert}/why?page=2"),
     "silences": page("/silences", "/silences?rules=system-down&labels=probe%3Dlogin", queries=6),
     "silence": page("/silences/{silence}", queries=4),
     "end-silence": page("/silences/{silence}/end", queries=4),
     "rules": page("/rules", "/rules?phase=shadow", "/rules?sort=-state", queries=5),
-    "rule": page("/rules/system-down"),
+    "rule": page("/rules/system-down", queries=6),
     "backtest": page(
         "/rules/system-down/backtest", "/rules/slow-pages/backtest?days=30&level=1s&window=10m&hold=5m", queries=4
     ),
