@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -99,7 +99,7 @@ class _InOneThread(ASGIHandler):
     Left alone, Django makes the page of a 404 or 500 in another thread, whose database connection nobody closes.
     """
 
-    async def read_body(self, receive: Receive) -> BytesIO:
+    async def read_body(self, receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> BytesIO:
         """Return the body that was read already. Django's own file is left open when an answer can't be sent."""
         return BytesIO((await receive())["body"])
 

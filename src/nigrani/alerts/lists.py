@@ -86,10 +86,10 @@ def kept_back(guide: Guide, listed: Collection[AlertView], *, now: datetime) -> 
         word = "With the next message" if by.startswith("thread:") else "Muted as an effect"
         found.setdefault(alert, Kept(word, because))
     muting = mutes.standing(guide, now=now)
-    for number, alert in loud.items():
-        if silences := muting.all(alert.rule, alert.labels):
+    for each in loud.values():
+        if silences := muting.all(each.rule, each.labels):
             word = "In maintenance" if silences[0].kind == "window" else "Silenced"
-            found[number] = Kept(word, muting.sentences(alert.rule, alert.labels)[0])
+            found[each.id] = Kept(word, muting.sentences(each.rule, each.labels)[0])
     return found
 
 
