@@ -10,7 +10,7 @@ ARGS ?=
 # Without compiled modules beside the sources every process would compile all it imports: two seconds each.
 unexport PYTHONDONTWRITEBYTECODE
 
-TEST_PACKAGES := chromium fonts-dejavu-core openssl postgresql-15
+TEST_PACKAGES := chromium fonts-dejavu-core openssl pgbouncer postgresql-15
 BENCH_PACKAGES := prometheus-blackbox-exporter prometheus-alertmanager
 
 .PHONY: help

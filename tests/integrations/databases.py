@@ -99,12 +99,75 @@ def _pour(one: socket.socket, other: socket.socket) -> None:
         other.shutdown(socket.SHUT_WR)
 
 
+def _account() -> tuple[pwd.struct_passwd | None, dict[str, Any]]:
+    """Return whom servers that refuse to be root run as, and how to say so to subprocess."""
+    if os.geteuid() != 0:
+        return None, {}
+    account = pwd.getpwnam("nobody")
+    return account, {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+@contextmanager
+def pooled(behind: Server, user: str) -> Iterator[Secret]:
+    """Put a PgBouncer that pools by transaction before a server, and yield the address of a role through it."""
+    folder, port = Path(tempfile.mkdtemp(prefix="nigrani-pooled-")), sites.closed_port()
+    account, who = _account()
+    (folder / "users").write_text(f'"{user}" "{PASSWORD}"\n')
+    (folder / "pooler.ini").write_text(
+        f"[databases]\nerp = host=127.0.0.1 port={behind.port} dbname=erp\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\npool_mode = transaction\n"
+        f"default_pool_size = 1\nauth_type = scram-sha-256\nauth_file = {folder / 'users'}\n"
+    )
+    for path in (folder, *folder.iterdir()):
+        if account:
+            os.chown(path, account.pw_uid, account.pw_gid)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(["pgbouncer", folder / "pooler.ini"], cwd=folder, stdout=log, stderr=log, **who)
+    try:
+        through = Server(port, process)
+
+        def answers() -> bool:
+            through.run("SELECT", user=user)
+            return True
+
+        eventually(answers)
+        yield through.dsn(user)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def replica(binaries: Path, of: Server, *, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a standby that streams from a server by a slot of its name."""
+    folder, port = Path(tempfile.mkdtemp(prefix="nigrani-replica-")), sites.closed_port()
+    account, who = _account()
+    if account:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    data = folder / "data"
+    primary = f"{of.dsn(database='').reveal()}?application_name={name}"
+    copying = ("-D", data, "--checkpoint=fast", "--no-sync", "-R", "-C", "-S", name, "-d", primary)
+    subprocess.run([binaries / "pg_basebackup", *copying], cwd=folder, check=True, capture_output=True, **who)
+    options = ("-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data, *options], cwd=folder, stdout=log, stderr=log, **who
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def server(binaries: Path, *, settings: Mapping[str, str]) -> Iterator[Server]:
     """Run a server with a superuser `owner` and a database `erp`."""
     folder = Path(tempfile.mkdtemp(prefix="nigrani-watched-"))
-    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    who: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    account, who = _account()
     (folder / "password").write_text(PASSWORD)
     if account:
         for path in (folder, folder / "password"):
