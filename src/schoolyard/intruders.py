@@ -20,7 +20,7 @@ from schoolyard.people import Person
 from schoolyard.pool import PrismaError
 from schoolyard.rows import World
 from schoolyard.traffic import log_in
-from schoolyard.web.audit import INSERT
+from schoolyard.web.audit import INSERT, permission
 from schoolyard.web.erp import Erp
 
 Value = float | int | str
@@ -116,12 +116,8 @@ class Intruders:
             await asyncio.sleep(_EACH_S)
 
     async def _write_check(self, person: Person, wanted: str, *, granted: bool) -> None:
-        resource, _, action = wanted.partition(":")
-        changes: dict[str, object] = {"resource": resource, "action": action, "granted": granted, "role": person.role}
-        if not granted:
-            changes["reason"] = f"Insufficient permissions for {resource}:{action}"
-        name = "PERMISSION_CHECK" if granted else "PERMISSION_DENIED"
-        await self._write("READ", name, wanted, person.id, changes, address="unknown")
+        resource, changes = permission(wanted, person.role, granted=granted)
+        await self._write("READ", resource, wanted, person.id, changes, address="unknown")
 
     async def _reach_for_files(self, settings: dict[str, Value]) -> None:
         """Reach for another school's file. Where the action is no label of the enum, the fallback row is left."""

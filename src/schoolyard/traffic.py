@@ -17,6 +17,7 @@ import httpx
 from schoolyard import clock
 from schoolyard.people import Person
 from schoolyard.rows import World
+from schoolyard.web.work import action_id
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 MAX_AT_ONCE = 40
@@ -26,7 +27,9 @@ AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile Safari/604.1",
 )
-KINDS = {"login": 45, "look": 33, "validate": 17, "wrong_school_code": 3, "wrong_password": 2}
+KINDS = {"login": 45, "look": 33, "validate": 17, "wrong_school_code": 3, "wrong_password": 2, "work": 8, "upload": 2}
+STAFF = ("TEACHER", "ADMIN")
+WORK = ("STUDENT:READ", "ATTENDANCE:CREATE", "MARK:UPDATE")
 DEMAND = ((0, 0.03), (6, 0.3), (8.5, 1.0), (10, 0.35), (17, 0.5), (19, 0.9), (22, 0.15), (23.5, 0.03))
 AREAS = {"ADMIN": "/admin", "TEACHER": "/teacher", "STUDENT": "/student", "PARENT": "/parent"}
 
@@ -50,10 +53,12 @@ class Visit:
 def visits(world: World, rng: random.Random) -> Iterator[Visit]:
     """Yield visits without end; the same world and generator state give the same ones."""
     regulars = [p for p in world.people if p.school and p.is_active and p.is_verified and not p.totp_secret]
+    staff = [each for each in regulars if each.role in STAFF]
     while True:
+        [kind] = rng.choices(list(KINDS), list(KINDS.values()))
         yield Visit(
-            kind=rng.choices(list(KINDS), list(KINDS.values()))[0],
-            person=rng.choice(regulars),
+            kind=kind,
+            person=rng.choice(staff if kind in ("work", "upload") else regulars),
             address=f"103.{rng.randint(16, 31)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}",
             agent=rng.choice(AGENTS),
             gap=rng.expovariate(1.0),
@@ -117,12 +122,18 @@ class Traffic:
             return
         code = "NOSUCH" if visit.kind == "wrong_school_code" else school.code
         await client.post("/api/schools/validate", json={"schoolCode": code})
-        if visit.kind not in ("login", "wrong_password"):
+        if visit.kind in ("validate", "wrong_school_code"):
             return
-        password = visit.person.password if visit.kind == "login" else "guess"
+        password = "guess" if visit.kind == "wrong_password" else visit.person.password
         await log_in(client, visit.person.email, password, code)
         await client.get("/api/auth/session")
-        await client.get(AREAS.get(visit.person.role, "/dashboard"))
+        area = AREAS.get(visit.person.role, "/dashboard")
+        await client.get(area)
+        if visit.kind == "work":
+            for wanted in WORK:
+                await client.post(area, headers={"next-action": action_id(wanted)}, json=[])
+        elif visit.kind == "upload":
+            await client.post("/api/upload", files={"file": ("marks.pdf", b"%PDF-1.7", "application/pdf")})
 
 
 async def log_in(client: httpx.AsyncClient, email: str, password: str, school_code: str, **more: str) -> httpx.Response:

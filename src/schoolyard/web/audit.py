@@ -17,6 +17,15 @@ INSERT INTO audit_logs (id, "userId", "schoolId", action, resource, "resourceId"
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 
 
+def permission(wanted: str, role: str | None, *, granted: bool) -> tuple[str, dict[str, object]]:
+    """Return the resource and the changes of the row that a check of `RESOURCE:ACTION` leaves."""
+    resource, _, action = wanted.partition(":")
+    changes: dict[str, object] = {"resource": resource, "action": action, "granted": granted, "role": role}
+    if not granted:
+        changes["reason"] = f"Insufficient permissions for {wanted}"
+    return "PERMISSION_CHECK" if granted else "PERMISSION_DENIED", changes
+
+
 class Audit:
     """Writes audit rows. In real mode address and agent are cached process-wide for 5 s, as the ERP does by mistake."""
 
@@ -24,17 +33,33 @@ class Audit:
         self._erp = erp
         self._seen: tuple[float, str, str] = (0.0, "", "")
 
+    async def check(self, request: Request, user_id: str, wanted: str, role: str | None, *, granted: bool) -> None:
+        """Say what became of a permission check, as `hasPermission` does: without an address."""
+        resource, changes = permission(wanted, role, granted=granted)
+        await self.write(
+            request, action="READ", resource=resource, user_id=user_id, changes=changes, key=wanted, address="unknown"
+        )
+
     async def write(
-        self, request: Request, *, action: str, resource: str, user_id: str | None, changes: dict[str, object]
+        self,
+        request: Request,
+        *,
+        action: str,
+        resource: str,
+        user_id: str | None,
+        changes: dict[str, object],
+        key: str | None = None,
+        address: str | None = None,
     ) -> None:
         """Insert one row; a failing insert becomes a log line and nothing else.
 
         The school goes into `changes`; into the column too only where that is mended. `details` is dropped.
+        key: of what it is about, else it is about the user. address: instead of the request's.
         """
         at = clock.naive(clock.now() + self._erp.ahead)
         told = {**changes, "severity": "MEDIUM", "timestamp": at.isoformat(timespec="milliseconds") + "Z"}
-        address, agent = self._caller(request)
-        signed = json.dumps([user_id, action, resource, user_id, told], sort_keys=True)
+        seen, agent = self._caller(request)
+        signed = json.dumps([user_id, action, resource, key or user_id, told], sort_keys=True)
         checksum = hashlib.sha256(signed.encode()).hexdigest()
         row = (
             *(
@@ -43,9 +68,9 @@ class Audit:
                 self._school(changes),
                 action,
                 resource,
-                user_id,
+                key or user_id,
                 json.dumps(told),
-                address,
+                address or seen,
                 agent,
             ),
             *(at, at, at, checksum),

@@ -14,6 +14,7 @@ from schoolyard.web.erp import Erp
 from schoolyard.web.login import Login
 from schoolyard.web.rules import area_role
 from schoolyard.web.sessions import LIFETIME_S, Session, session_cookie
+from schoolyard.web.work import Work
 
 Route = Callable[[Request], Awaitable[Response]]
 FIND_SCHOOL = 'SELECT id, name, "schoolCode", subdomain, status FROM schools WHERE {} = %s'
@@ -23,6 +24,7 @@ class Routes:
     def __init__(self, erp: Erp) -> None:
         self.erp = erp
         self.audit = Audit(erp)
+        self.work = Work(erp, self.audit)
         self._table: dict[tuple[str, str], Route] = {
             ("GET", "/"): self.home,
             ("GET", "/login"): self.login_page,
@@ -44,6 +46,7 @@ class Routes:
             ("POST", "/api/web-vitals"): self.web_vitals,
             ("GET", "/api/cron/cleanup-sessions"): self.clean_up,
             ("GET", "/api/r2/files"): self.files,
+            ("POST", "/api/upload"): self.work.upload,
         }
 
     async def answer(self, request: Request) -> Response:
@@ -55,7 +58,8 @@ class Routes:
         if any(path == request.path for _, path in self._table):
             return Response(405, b"", [("allow", "GET, HEAD, POST")])
         if request.path == "/dashboard" or area_role(request.path):
-            return await self.area(request)
+            is_action = request.method == "POST" and "next-action" in request.headers
+            return await (self.work.act(request) if is_action else self.area(request))
         return answer_html(pages.NOT_FOUND, status=404)
 
     async def home(self, request: Request) -> Response:
