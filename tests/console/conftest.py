@@ -20,15 +20,8 @@ def guide() -> Iterator[Guide]:
     """Let the tests' guide be the one that runs."""
     from tests.console import world
 
-    from nigrani.guide import current
-    from nigrani.versions import noticed
-
-    loaded = world.load()
-    current.set(loaded)
-    noticed.forget()
-    yield loaded
-    current._current = None
-    noticed.forget()
+    with world.running() as loaded:
+        yield loaded
 
 
 def _signed_in(name: str, role: str) -> Client:

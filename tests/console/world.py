@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from django.test import Client
 
 from nigrani import guide as guides
 from nigrani.access.models import Person, Role
+from nigrani.guide import current
 from nigrani.guide.model import Guide
 from nigrani.lib import clock
 from nigrani.lib.secret import Vault
+from nigrani.versions import noticed
 from nigrani.vocabulary import vocabulary as vocabulary
 
 REPOSITORY = Path(__file__).parents[2]
@@ -191,6 +195,17 @@ def load() -> Guide:
         return guides.load(folder, vocabulary=vocabulary(), vault=Vault(folder))
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def running() -> Iterator[Guide]:
+    """Let the guide above be the one that runs."""
+    loaded = load()
+    current.set(loaded)
+    noticed.forget()
+    yield loaded
+    current._current = None
+    noticed.forget()
 
 
 @cache

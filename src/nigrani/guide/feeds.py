@@ -14,7 +14,7 @@ from .fields import Period, Places, Text
 from .model import Feed, Where
 from .parser import NOTHING, Parser, is_read
 from .reader import Entries, Node, Scalar, clip
-from .shapes import NAME
+from .shapes import judge_name
 
 _HOUR = timedelta(hours=1)
 
@@ -109,11 +109,7 @@ def read_feeds(
     found: dict[str, Any] = {}
     for name, entry in table.pairs:
         inner = f"the feed '{clip(name.text)}' of {label}"
-        if not NAME.fullmatch(name.text):
-            parser.problems.add(
-                name.where,
-                f"'{clip(name.text)}' can't be a name: write small letters, digits, - and _, beginning with a letter",
-            )
+        judge_name(name, parser.problems)
         body = parser.table(entry, inner)
         if body is not None:
             parser.unknown_keys(body, (FeedShape,), inner)

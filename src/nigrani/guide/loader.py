@@ -28,7 +28,7 @@ from .questions import judge_findings, read_question
 from .reader import Broken, Entries, Node, Problems, Scalar, clip
 from .references import dangling
 from .repeat import RepeatShape
-from .shapes import NAME, SECTIONS, DeadManShape, TellingShape, TopShape
+from .shapes import SECTIONS, DeadManShape, TellingShape, TopShape, judge_name
 
 VERSION = 1  # of the format; readers accept it and the one before it
 _SETTINGS = (*fields_of(TopShape), "dead_man", "reference", "repeat", "telling")
@@ -187,11 +187,7 @@ def _entries(key: Scalar, node: Node, problems: Problems) -> Iterator[tuple[Scal
             problems.add(node.where, f"The section '{key.text}' is a table of names, one for each {noun}")
         return
     for name, entry in node.pairs:
-        if not NAME.fullmatch(name.text):
-            problems.add(
-                name.where,
-                f"'{clip(name.text)}' can't be a name: write small letters, digits, - and _, beginning with a letter",
-            )
+        judge_name(name, problems)
         yield name, entry
 
 

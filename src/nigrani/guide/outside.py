@@ -15,7 +15,7 @@ from nigrani.lib.secret import Vault
 from .feeds import Inspect, read_feeds
 from .parser import NOTHING, Parser, is_read
 from .reader import Broken, Entries, clip
-from .shapes import NAME, ProbeShape, ReceiverShape, SourceShape
+from .shapes import ProbeShape, ReceiverShape, SourceShape, judge_name
 
 _SHORTEST = timedelta(seconds=1)
 
@@ -59,11 +59,7 @@ def read_source(
     table = parser.table(shape.probes, f"'probes' of {label}") if is_read(shape.probes) else None
     for name, entry in table.pairs if table else ():
         inner = f"the probe '{clip(name.text)}' of {label}"
-        if not NAME.fullmatch(name.text):
-            parser.problems.add(
-                name.where,
-                f"'{clip(name.text)}' can't be a name: write small letters, digits, - and _, beginning with a letter",
-            )
+        judge_name(name, parser.problems)
         body = parser.table(entry, inner)
         if body is not None:
             parser.unknown_keys(body, (ProbeShape, probe_config), inner)

@@ -17,7 +17,7 @@ from .covers import Covered
 from .fields import Period, Places, Raw, Ref, Text
 from .fields import says as _says
 from .model import Combine, Unit, Urgency, Where
-from .reader import Scalar
+from .reader import Problems, Scalar, clip
 from .repeat import pace_problems
 from .thresholds import ClearShape, LevelsShape
 from .windows import WindowShape
@@ -25,6 +25,15 @@ from .windows import WindowShape
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _MINUTE = timedelta(minutes=1)
+
+
+def judge_name(name: Scalar, problems: Problems) -> None:
+    """Note what can't be the name of an entry."""
+    if not NAME.fullmatch(name.text):
+        problems.add(
+            name.where,
+            f"'{clip(name.text)}' can't be a name: write small letters, digits, - and _, beginning with a letter",
+        )
 
 
 _COVERS = _says("Rows of rows.tsv that this answers; `{M3: which part}` when it is only a part.", ["K01"])

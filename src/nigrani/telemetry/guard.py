@@ -7,20 +7,16 @@ of ours reads differently from the engine. The boundary is what `store.guarded` 
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from nigrani.lib.errors import NigraniError
+from nigrani.lib.sql import parse_one
 
 from .tables import TABLES
-
-logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements that we refuse anyway
 
 _TABLE_FUNCTIONS = frozenset({"numbers", "zeros", "values", "generateseries", "generate_series", "format"})
 _NEVER = frozenset({"file", "python", "joinget", "catboostevaluate", "getserversetting", "sleep", "sleepeachrow"})
@@ -59,18 +55,12 @@ def inspect(sql: str) -> Inspected:
 
 def _parse(sql: str) -> exp.Expression:
     try:
-        statements = [each for each in sqlglot.parse(sql, dialect="clickhouse") if each is not None]
-    except (SqlglotError, RecursionError) as error:
+        return parse_one(sql, dialect="clickhouse")
+    except NigraniError:
         first = re.match(r"\s*([A-Za-z]+)", sql)
         if first and first[1].upper() not in ("SELECT", "WITH"):
             raise NigraniError("Only SELECT is allowed in a guide's SQL.", f"This is {first[1].upper()}.") from None
-        place = getattr(error, "errors", None)
-        where = f" (line {place[0]['line']}, column {place[0]['col']})" if place and place[0].get("line") else ""
-        said = place[0]["description"] if place else "it is nested too deeply"
-        raise NigraniError(f"The SQL can't be read{where}: {said}") from None
-    if len(statements) != 1:
-        raise NigraniError(f"One SELECT is wanted; this has {len(statements)} statements.")
-    return statements[0]
+        raise
 
 
 def _refuse_clauses(query: exp.Query) -> None:

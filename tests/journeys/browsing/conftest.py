@@ -34,15 +34,8 @@ def guide() -> Iterator[Guide]:
     """Let the console tests' guide run."""
     from tests.console import world
 
-    from nigrani.guide import current
-    from nigrani.versions import noticed
-
-    loaded = world.load()
-    current.set(loaded)
-    noticed.forget()
-    yield loaded
-    current._current = None
-    noticed.forget()
+    with world.running() as loaded:
+        yield loaded
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from nigrani.lib.errors import NigraniError
+from nigrani.lib.sql import parse_one
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Selected:
 @lru_cache(maxsize=256)
 def inspect(sql: str) -> Selected:
     """Return what a feed's SQL returns. Raises NigraniError for what is no plain SELECT of named columns."""
-    query = _parse(sql)
+    query = parse_one(sql, dialect="postgres")
     if not isinstance(query, exp.Select | exp.SetOperation):
         raise NigraniError("Only SELECT is allowed in a feed's SQL.", f"This is {query.key.upper()}.")
     for node in query.find_all(exp.Command, exp.DDL, exp.DML, exp.Into, exp.Lock):
@@ -48,16 +47,3 @@ def inspect(sql: str) -> Selected:
     defined = {cte.alias for cte in query.find_all(exp.CTE)}
     tables = {table.name for table in query.find_all(exp.Table) if table.name not in defined}
     return Selected(columns, tuple(sorted(tables)))
-
-
-def _parse(sql: str) -> exp.Expression:
-    try:
-        statements = [each for each in sqlglot.parse(sql, dialect="postgres") if each is not None]
-    except (SqlglotError, RecursionError) as error:
-        place = getattr(error, "errors", None)
-        where = f" (line {place[0]['line']}, column {place[0]['col']})" if place and place[0].get("line") else ""
-        said = place[0]["description"] if place else "it is nested too deeply"
-        raise NigraniError(f"The SQL can't be read{where}: {said}") from None
-    if len(statements) != 1:
-        raise NigraniError(f"One SELECT is wanted; this has {len(statements)} statements.")
-    return statements[0]
