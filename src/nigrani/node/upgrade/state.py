@@ -8,14 +8,15 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import IO, Any
 
 import psycopg
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
+from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -122,11 +123,16 @@ def counts() -> dict[str, int]:
 
 def migrate(pending: tuple[str, ...], tell: Tell) -> None:
     """Bring the database forward, one migration a transaction. Raises what a migration raises."""
-    for at, full in enumerate(pending):
-        app, _, name = full.partition(".")
-        tell(f"Migrating {full}", at, len(pending))
-        with connection.execute_wrapper(_settled):
-            call_command("migrate", app, name, verbosity=0, interactive=False)
+    begun = count()
+
+    def follow(action: str, migration: Migration | None = None, fake: bool | None = None) -> None:
+        if action == "apply_start" and migration is not None:
+            tell(f"Migrating {migration.app_label}.{migration.name}", next(begun), len(pending))
+
+    executor = MigrationExecutor(connection, follow)
+    with connection.execute_wrapper(_settled):
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    emit_post_migrate_signal(verbosity=0, interactive=False, db=connection.alias)
 
 
 def _settled(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
