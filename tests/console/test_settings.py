@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from typing import Any
 
@@ -39,3 +40,10 @@ def test_browsers_are_told_to_stay_with_https() -> None:
     with override_settings(SECURE_HSTS_SECONDS=31_536_000):
         assert Client().get("/login", secure=True)["Strict-Transport-Security"] == "max-age=31536000"
         assert not Client().get("/login").has_header("Strict-Transport-Security")
+
+
+def test_every_page_of_the_navigation_has_a_key_of_its_own(admin: Client) -> None:
+    links = re.findall(r'<a href="([^"]+)" data-go="(\w)"', admin.get("/keys").content.decode())
+    assert len(links) == len({key for _, key in links}) >= 14
+    listed = re.findall(r"<kbd>g</kbd> then <kbd>(\w)</kbd>", admin.get("/keys").content.decode())
+    assert set(listed) == {key for _, key in links}

@@ -9,35 +9,42 @@ from nigrani.access.models import Person, Role
 
 @dataclass(frozen=True)
 class Link:
-    """One entry. `count` is shown beside it when it is not 0."""
+    """One entry. key: goes there when pressed after g. `count` is shown beside it when it is not 0."""
 
     address: str
     word: str
+    key: str
     is_here: bool
     count: int = 0
 
 
-_GROUPS: tuple[tuple[str, Role, tuple[tuple[str, str], ...]], ...] = (
+_VIEW, _ADMIN = Role.VIEWER, Role.ADMIN
+_GROUPS: tuple[tuple[str, Role, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Now",
-        Role.VIEWER,
-        (("/", "Overview"), ("/alerts", "Alerts"), ("/silences", "Silences"), ("/sources", "Sources")),
+        _VIEW,
+        (
+            ("/", "Overview", "o"),
+            ("/alerts", "Alerts", "a"),
+            ("/silences", "Silences", "i"),
+            ("/sources", "Sources", "s"),
+        ),
     ),
     (
         "The guide",
-        Role.VIEWER,
+        _VIEW,
         (
-            ("/rules", "Rules"),
-            ("/measures", "Measures"),
-            ("/promises", "KPIs and checks"),
-            ("/cover", "Cover"),
-            ("/survey", "Survey"),
-            ("/guide", "Files"),
-            ("/versions", "Versions"),
+            ("/rules", "Rules", "r"),
+            ("/measures", "Measures", "m"),
+            ("/promises", "KPIs and checks", "k"),
+            ("/cover", "Cover", "c"),
+            ("/survey", "Survey", "y"),
+            ("/guide", "Files", "g"),
+            ("/versions", "Versions", "v"),
         ),
     ),
-    ("Record", Role.VIEWER, (("/deliveries", "Deliveries"),)),
-    ("Admin", Role.ADMIN, (("/people", "People and tokens"), ("/ledger", "Ledger"))),
+    ("Record", _VIEW, (("/deliveries", "Deliveries", "d"),)),
+    ("Admin", _ADMIN, (("/people", "People and tokens", "p"), ("/ledger", "Ledger", "l"))),
 )
 
 
@@ -47,8 +54,8 @@ def menu(person: Person, path: str, *, firing: int) -> list[tuple[str, list[Link
         (
             name,
             [
-                Link(address, word, _is_here(address, path), firing if address == "/alerts" else 0)
-                for address, word in links
+                Link(address, word, key, _is_here(address, path), firing if address == "/alerts" else 0)
+                for address, word, key in links
             ],
         )
         for name, role, links in _GROUPS

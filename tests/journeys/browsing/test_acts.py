@@ -103,6 +103,10 @@ def test_by_keyboard_alone(tab: Page, telemetry: str, guide: Guide) -> None:
     tab.keyboard.press("k")
     tab.keyboard.press("Enter")
     expect(tab).to_have_url(re.compile(r"/alerts/\d+$"))
+    for key, place in (("i", "/silences"), ("v", "/versions"), ("y", "/survey"), ("o", "/")):
+        tab.keyboard.press("g")
+        tab.keyboard.press(key)
+        expect(tab).to_have_url(re.compile(f"{place}$"))
     tab.keyboard.press("?")
     expect(tab.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     tab.keyboard.press("Escape")

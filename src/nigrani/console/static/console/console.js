@@ -49,7 +49,6 @@
   });
 
   /* Keyboard. Nothing it does is destructive; inputs and modified keys are left alone; it can be switched off. */
-  const GO = { o: "/", a: "/alerts", r: "/rules", s: "/sources", m: "/measures", g: "/guide", c: "/cover", d: "/deliveries" };
   let going = false;
   const rows = () => [...document.querySelectorAll("tr[data-row]")];
   const isTyping = (target) => target.closest("input, textarea, select, [contenteditable]");
@@ -79,9 +78,10 @@
   document.addEventListener("keydown", (event) => {
     if (off() || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (document.querySelector("dialog[open]")) return;
-    if (going && GO[event.key]) {
+    const place = going && document.querySelector(`.nav a[data-go="${CSS.escape(event.key)}"]`);
+    if (place) {
       event.preventDefault();
-      location.assign(GO[event.key]);
+      place.click();
       return;
     }
     going = false;
