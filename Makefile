@@ -85,6 +85,7 @@ bench: $(VENV)/.dev ## Measure, against a peer or a floor in the same run.
 .PHONY: lock
 lock: $(VENV)/.dev ## Resolve the dependencies anew and write the hash-locked sets.
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/tools.in -o requirements/tools.txt
+	$(UV) pip compile -q --upgrade --universal --python-version 3.11 --no-deps --generate-hashes --no-header --no-annotate requirements/soak.in -o requirements/soak.txt
 	for set in run dev; do $(UV) pip compile -q --upgrade --universal --python-version 3.11 --override requirements/overrides.txt \
 	  --generate-hashes --no-header --no-annotate requirements/$$set.in -o requirements/$$set.txt || exit 1; done
 

@@ -48,6 +48,7 @@ def _owner_starts_postgres() -> Path:
         home.own_secret(own)
     if given:  # another PostgreSQL than ours, started and stopped by whoever asks
         os.environ["NIGRANI_DATABASE_URL"] = given
+        postgres.ensure(home)  # some tests start servers of the release we bring, whatever holds our own state
         atexit.register(shutil.rmtree, path, ignore_errors=True)
         return path
     server = postgres.start(home)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 
 from nigrani.lib import clock
 
-from . import healthy, kills, postgres15, report, year
+from . import healthy, kills, postgres, report, stories, year
 from .report import Result
 
 
@@ -33,7 +33,9 @@ PARTS: Mapping[str, Callable[[Wanted], Result]] = {
     "kills": lambda wanted: kills.run(wanted.kills, seed=wanted.seed, say=say),
     "healthy": lambda wanted: healthy.run(wanted.minutes, say=say),
     "year": lambda wanted: year.run(wanted.days, seed=wanted.seed, say=say),
-    "postgres15": lambda _: postgres15.run(say=say),
+    "stories": lambda _: stories.run(say=say),
+    "postgres15": lambda _: postgres.run("postgres15", say=say),
+    "postgres16": lambda _: postgres.run("postgres16", say=say),
 }
 
 _BEGAN = clock.monotonic()  # the clock itself is set in a simulated year

@@ -14,7 +14,7 @@ import nigrani
 from nigrani.lib import clock, units
 
 PATH = Path(__file__).parents[2] / "docs" / "soak.md"
-PARTS = ("kills", "healthy", "year", "postgres15")
+PARTS = ("kills", "healthy", "year", "stories", "postgres15", "postgres16")
 _COLUMNS = ("part", "date", "versions", "machine", "took", "counts", "failures found")
 _SHOWN = 5  # failures a row names; the rest are counted
 _LONGEST = 300
@@ -33,7 +33,10 @@ carries its own date and size. The sizes that count are the defaults: 100 kills,
 - **year**: a year of minutes for every rule of the shipped guide. The readings are made up and seeded, the judge and
   the state machine are the real ones, and the clock is set. Every planted incident is told once and ends; nothing else
   is told.
-- **postgres15**: the tests of the rooms with rows, on a PostgreSQL 15 with a role that is no superuser.
+- **stories**: every story of the demo, each cold. It comes true; and it fails, as it must, where nothing is broken
+  and where nobody watches.
+- **postgres15**, **postgres16**: the tests of the rooms with rows, on a PostgreSQL 15 and a 16 with a role that is no
+  superuser. The suite itself runs on the 18 that we bring.
 
 """
 

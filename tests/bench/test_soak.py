@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import subprocess
@@ -12,10 +13,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from bench.soak import invariants, kills, postgres15, report, year
+from bench.soak import invariants, kills, postgres, report, stories, year
 from bench.soak.__main__ import PARTS, main, read
 from bench.soak.report import Result
 from tests.eventually import eventually
+from tests.journeys import plays
+from tests.journeys.plays import Flags, Played
 
 from nigrani.guide import Guide
 from nigrani.lib.home import Home
@@ -59,7 +62,7 @@ def test_the_arguments_choose_parts_and_sizes(capsys: pytest.CaptureFixture[str]
     assert read([]).parts == tuple(PARTS) == report.PARTS
     with pytest.raises(SystemExit, match="2"):
         read(["--only", "kill"])
-    assert "there is no part kill; there are kills, healthy, year, postgres15" in capsys.readouterr().err
+    assert "there is no part kill; there are kills, healthy, year, stories, postgres15" in capsys.readouterr().err
 
 
 def test_a_part_that_breaks_off_is_told_and_fails_the_run(
@@ -146,10 +149,64 @@ def test_a_process_that_works_in_the_home_beside_its_supervisor_is_a_stray(home:
 
 
 def test_pytests_own_report_is_read() -> None:
-    counts, failures = postgres15.read(
+    counts, failures = postgres.read(
         """<testsuites><testsuite><testcase classname="tests.a" name="one"/>
         <testcase classname="tests.a" name="two"><failure message="no"/></testcase>
         <testcase classname="tests.a" name="three"><skipped/></testcase></testsuite></testsuites>"""
     )
     assert counts == {"tests": 3, "skipped": 1}
     assert failures == ("tests.a::two: no",)
+
+
+@pytest.mark.parametrize("part", sorted(postgres.RELEASES))
+def test_an_older_postgresql_is_a_part_of_its_own_and_its_rooms_are_there(part: str) -> None:
+    assert part in PARTS
+    assert postgres.RELEASES[part].part == f"postgres{postgres.RELEASES[part].major}"
+    assert all((postgres.ROOT / room).is_dir() for room in postgres.ROOMS)
+
+
+def _played(code: int, *events: str, ok: bool, story: str = "blind") -> Played:
+    seen = [{"at": "", "what": what, "detail": ""} for what in events]
+    return Played(
+        code, f"{json.dumps({'story': story, 'ok': ok, 'events': seen})}\n", "  1.0 s  settled\n  2.0 s  told\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "played", "wrong"),
+    [
+        ((), _played(0, "settled", ok=True), ""),
+        ((), _played(1, "settled", ok=False), "blind ended with 1 instead of 0; last it said: 2.0 s  told"),
+        (("--no-fault",), _played(1, "settled", ok=False), ""),
+        (("--no-fault",), _played(0, "settled", ok=True), "blind --no-fault ended with 0 instead of 1; last it said"),
+        (("--no-fault",), _played(1, "not settled", ok=False), "did not settle"),
+        (("--no-watch",), _played(1, "not settled", ok=False), ""),
+        (("--no-watch",), _played(1, "broke off", ok=False), "blind --no-watch broke off; last it said: 2.0 s  told"),
+        (("--no-watch",), _played(1, ok=False, story="storm"), "did not say how it went"),
+        (("--no-watch",), Played(1, "", "Traceback\nOSError: no"), "not say how it went; last it said: OSError: no"),
+        (("--no-watch",), Played(1, "", ""), "last it said: nothing"),
+    ],
+)
+def test_a_story_is_judged_by_how_it_must_end(flags: Flags, played: Played, wrong: str) -> None:
+    told = stories.judge("blind", flags, played)
+    assert wrong in told
+    assert bool(wrong) is bool(told)
+
+
+def test_what_a_play_says_is_counted_and_its_failure_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = json.dumps({"story": "blind", "ok": True, "events": []})
+    script = "import os, sys; print(sys.argv[1]); sys.exit(any(name.startswith('NIGRANI_') for name in os.environ))"
+    monkeypatch.setattr(plays, "words", lambda _name, _flags: [sys.executable, "-c", script, said])
+    result = stories.play([("blind", ()), ("blind", ("--no-fault",))], say=print)
+    assert result.counts == {"stories": 1, "plays": 2}
+    [failure] = result.failures
+    assert failure.startswith("blind --no-fault ended with 0 instead of 1; last it said: {")
+
+
+def test_a_play_that_still_runs_is_stopped_and_none_begun_when_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plays, "words", lambda _name, _flags: [sys.executable, "-c", "import time; time.sleep(3600)"])
+    with plays.playing() as begin:
+        begun = [begin("blind", ()) for _ in range(plays.AT_ONCE + 1)]
+        assert eventually(lambda: all(future.running() for future in begun[:-1]))
+    assert [future.cancelled() for future in begun] == [False] * plays.AT_ONCE + [True]
+    assert all(future.result().code < 0 for future in begun[:-1])

@@ -5,15 +5,12 @@ fault. `make soak` plays every one, with its fault and its watchman and without 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from tests.journeys.plays import PATIENCE_S, Flags, Played, playing
 
 pytestmark = pytest.mark.xdist_group("stories")
 
@@ -22,47 +19,18 @@ TOLD = ("slow-queries", "storm", "failed-logins", "pool-exhausted", "flapping", 
 PLAYED = [*((name, ()) for name in TOLD), ("website-down", ("--no-fault",))]
 
 
-# A story mostly waits for clocks, but each has two databases, an engine and a school: more at once only wait longer.
-AT_ONCE = 4
-PATIENCE_S = 3600
-
-
-@dataclass(frozen=True)
-class Played:
-    """How a story ended."""
-
-    code: int
-    said: str
-    told: str
-
-
-def _play(name: str, flags: tuple[str, ...]) -> Played:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("NIGRANI_", "DJANGO_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "nigrani.cli", "demo", "--story", name, "--json", *flags],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    return Played(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture(scope="module")
-def plays() -> Iterator[dict[tuple[str, tuple[str, ...]], Future[Played]]]:
+def plays() -> Iterator[dict[tuple[str, Flags], Future[Played]]]:
     """Play every story, a few at once, the long ones first; none is begun once the tests are over."""
-    stage = ThreadPoolExecutor(AT_ONCE)
-    yield {(name, flags): stage.submit(_play, name, flags) for name, flags in PLAYED}
-    stage.shutdown(cancel_futures=True)
+    with playing() as begin:
+        yield {(name, flags): begin(name, flags) for name, flags in PLAYED}
 
 
 @pytest.mark.slow("real clocks: a fault is believed, told and cleared in minutes")
 @pytest.mark.timeout(PATIENCE_S)
 @pytest.mark.parametrize(("name", "flags"), PLAYED, ids=lambda part: part if isinstance(part, str) else "".join(part))
 def test_the_story_comes_true_and_only_with_its_fault_and_its_watchman(
-    plays: dict[tuple[str, tuple[str, ...]], Future[Played]], name: str, flags: tuple[str, ...]
+    plays: dict[tuple[str, Flags], Future[Played]], name: str, flags: Flags
 ) -> None:
     played = plays[name, flags].result(PATIENCE_S)
     last: dict[str, Any] = json.loads(played.said.strip().splitlines()[-1])
