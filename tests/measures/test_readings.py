@@ -78,6 +78,32 @@ def test_facts_of_other_sources_wait_but_are_not_forgotten() -> None:
     assert kept("all") == {("probe=login", "10:00"): (2, 2)}
 
 
+def gauge(name: str, value: float, at: datetime) -> None:
+    row = {"at": at, "received_at": at, "id": "", "source": "website", "name": name, "value": value, "labels": {}}
+    put(row, table="gauges")
+
+
+GAUGE = """SELECT toStartOfMinute(at) AS minute, max(value) AS num, count() AS n FROM gauges
+WHERE name {} AND at >= {{start:DateTime64(3)}} AND at < {{end:DateTime64(3)}} GROUP BY minute"""
+
+
+def test_gauges_that_a_measure_does_not_name_wait_and_those_it_names_do_not() -> None:
+    named = measure("named", GAUGE.format("= 'db.cache.hits'"))
+    chosen = measure("chosen", GAUGE.format("LIKE 'db.%'"))
+    gauge("db.cache.hits", 1, T0)
+    run(named, chosen, at=T0 + timedelta(seconds=1))
+    gauge("db.locks.blocked", 5, T0 + timedelta(seconds=10))
+    run(named, chosen, at=T0 + timedelta(seconds=11))
+    assert (kept("named"), kept("chosen")) == ({("", "10:00"): (1, 1)}, {("", "10:00"): (5, 2)})
+    before = Watermark.objects.get(measure="named").read_at
+    gauge("db.cache.misses", 9, T0 + timedelta(seconds=20))  # of a topic that it names: it looks
+    run(named, chosen, at=T0 + timedelta(seconds=21))
+    assert Watermark.objects.get(measure="named").read_at > before
+    gauge("db.cache.hits", 2, T0 + timedelta(seconds=30))
+    run(named, chosen, at=T0 + timedelta(seconds=31))
+    assert kept("named") == {("", "10:00"): (2, 2)}
+
+
 def test_a_label_set_that_a_changed_fact_left_counts_no_more() -> None:
     first = probe(T0)
     put(first)

@@ -169,13 +169,15 @@ def _look(works: Iterable[Work], *, since: datetime, now: datetime) -> touched.C
 def _take(work: Work, fresh: Iterable[touched.Group], *, now: datetime) -> None:
     """Decide which touched minutes a measure computes now.
 
-    Facts of sources that it does not need may wait a little, and so may all when it wrote many readings just now.
+    Facts of sources that it does not need, and gauges that it does not name, may wait a little; so may all when it
+    wrote many readings just now.
     """
-    name, needs = work.measure.name, work.measure.needs
+    name, needs, topics = work.measure.name, work.measure.needs, touched.topics(work.measure.sql)
     waiting = _memory.waiting.setdefault(name, set())
     mine = [group for group in fresh if group.table in work.measure.tables]
     waiting.update(group.minute for group in mine)
-    if any(not needs or group.source in needs for group in mine):
+    named = [group for group in mine if not (group.topic and topics) or group.topic in topics]
+    if any(not needs or group.source in needs for group in named):
         _memory.wanted.add(name)
     if not waiting:
         return

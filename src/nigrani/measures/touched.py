@@ -8,9 +8,11 @@ and decides nothing; a process without it computes the last minutes once more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from nigrani.telemetry import store
 from nigrani.telemetry.tables import TABLES
@@ -23,13 +25,21 @@ _GROUP = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Group:
-    """Facts of one table, source and minute that were received within the same few seconds."""
+    """Facts of one table, source and minute that were received within the same few seconds.
+
+    topic: of gauges, the first two parts of their names, as postgres.connections; "" of other facts.
+    """
 
     table: str
     source: str
+    topic: str
     minute: datetime
     received: datetime
 
+
+_TOPIC = "arrayStringConcat(arraySlice(splitByChar('.', name), 1, 2), '.')"
+_NAMED = re.compile(r"'([\w-]+\.[\w-]+)(?:\.[\w.-]+)?'")
+_CHOOSES_OTHERWISE = re.compile(r"like|match|startswith|endswith|position|regexp|substring|%", re.IGNORECASE)
 
 Counts = Mapping[Group, tuple[int, int]]
 
@@ -40,19 +50,20 @@ def look(tables: Iterable[str], *, since: datetime, now: datetime) -> Counts:
     if not wanted:
         return {}
     sql = " UNION ALL ".join(
-        f"""SELECT '{table}' AS kind, source, toUnixTimestamp(toStartOfMinute(at)) AS minute,
+        f"""SELECT '{table}' AS kind, source, {_TOPIC if table == "gauges" else "''"} AS topic,
+        toUnixTimestamp(toStartOfMinute(at)) AS minute,
         toUnixTimestamp(toStartOfInterval(received_at, INTERVAL {_GROUP.seconds} SECOND)) AS received, count() AS facts,
         sum(toUnixTimestamp64Milli(received_at)) AS instants
         FROM {table} WHERE received_at >= {{since:DateTime64(3)}}
         AND at >= {{oldest:DateTime64(3)}} AND at < {{newest:DateTime64(3)}}
-        GROUP BY source, minute, received"""  # noqa: S608 - names of our own tables
+        GROUP BY source, topic, minute, received"""  # noqa: S608 - names of our own tables
         for table in wanted
     )
     start = since - OVERLAP
     start -= timedelta(seconds=start.second % _GROUP.seconds, microseconds=start.microsecond)
     rows = store.query(sql, {"since": start, "oldest": now - LOOKBACK, "newest": now + AHEAD})
     return {
-        Group(row["kind"], row["source"], _instant(row["minute"]), _instant(row["received"])): (
+        Group(row["kind"], row["source"], row["topic"], _instant(row["minute"]), _instant(row["received"])): (
             int(row["facts"]),
             int(row["instants"]),
         )
@@ -63,6 +74,12 @@ def look(tables: Iterable[str], *, since: datetime, now: datetime) -> Counts:
 def changed(before: Counts, after: Counts) -> list[Group]:
     """Return the groups whose facts are others than before."""
     return [group for group, facts in after.items() if before.get(group) != facts]
+
+
+@lru_cache(maxsize=512)
+def topics(sql: str) -> frozenset[str]:
+    """Return the topics of the gauges that a measure's SQL names in full; none when it chooses them in another way."""
+    return frozenset() if _CHOOSES_OTHERWISE.search(sql) else frozenset(_NAMED.findall(sql))
 
 
 def spans(minutes: Iterable[datetime], *, gap: timedelta, most: timedelta) -> list[tuple[datetime, datetime]]:
