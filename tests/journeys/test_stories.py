@@ -1,5 +1,5 @@
-"""Stories of the demo, each cold and on a stage of its own: those that no other journey tells. `make stories` plays
-every one, and `make soak` each with its fault and its watchman and without either.
+"""A few stories of the demo, each cold and on a stage of its own. `make stories` plays every one, and `make soak` each
+with its fault and its watchman and without either.
 """
 
 from __future__ import annotations
@@ -14,20 +14,12 @@ from tests.journeys.plays import PATIENCE_S, Flags, Played, playing
 
 pytestmark = pytest.mark.xdist_group("stories")
 
-# The long ones first.
-PLAYED: list[tuple[str, Flags]] = [
-    ("slow-queries", ()),
-    ("storm", ()),
-    ("failed-logins", ()),
-    ("pool-exhausted", ()),
-    ("guide-edit", ("--no-fault",)),
-    ("guide-edit", ()),
-]
+PLAYED: list[tuple[str, Flags]] = [("failed-logins", ()), ("pool-exhausted", ()), ("guide-edit", ())]
 
 
 @pytest.fixture(scope="module")
 def plays() -> Iterator[dict[tuple[str, Flags], Future[Played]]]:
-    """Play every story, a few at once, the long ones first; none is begun once the tests are over."""
+    """Play them, a few at once; none is begun once the tests are over."""
     with playing() as begin:
         yield {(name, flags): begin(name, flags) for name, flags in PLAYED}
 

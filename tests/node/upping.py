@@ -21,6 +21,12 @@ NOBODY = 65534
 OWN_STORES = {"NIGRANI_CLICKHOUSE_URL": "", "NIGRANI_DATABASE_URL": ""}
 
 
+def _hear() -> None:
+    """Take the signals of a terminal, which a suite run in the background was started to ignore."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
 class Up:
     """A running supervisor of `home`. `argv` after the interpreter; `user`: not as ourselves."""
 
@@ -34,6 +40,7 @@ class Up:
                 stdout=out,
                 stderr=out,
                 env={**os.environ, **OWN_STORES, "NIGRANI_HOME": str(home.path), **(env or {})},
+                preexec_fn=_hear,
             )
 
     def told(self) -> standing.Standing:
