@@ -66,7 +66,7 @@ system-packages:
 
 .PHONY: test
 test: system-packages lint ## Run everything that must pass: lint and the whole suite.
-	$(BIN)/pytest -n 3 --dist loadgroup --durations 20 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup --durations 20 $(ARGS)
 
 .PHONY: stories
 stories: $(VENV)/.run ## Run every story of the demo cold, one after the other.

@@ -63,10 +63,10 @@ class Voice:
                 desk.gone.discard(each.held)
         for each in plan.brief:
             because = f"It was over before {title} was told of it."
-            desk.decided.append(_decided(each, name, "not_sent", because)._replace(muted_by=f"thread:{thread.pk}"))
+            desk.decided.append(_decided(each, name, "not_sent", because, muted_by=f"thread:{thread.pk}"))
         for each in plan.again:
             because = f"It began again before {title} was told of its end: the earlier message stands."
-            desk.decided.append(_decided(each, name, "not_sent", because)._replace(muted_by=f"thread:{thread.pk}"))
+            desk.decided.append(_decided(each, name, "not_sent", because, muted_by=f"thread:{thread.pk}"))
         if plan.is_over:
             thread.over_at = desk.now
         if plan.says or plan.is_over:
@@ -156,8 +156,10 @@ def _link(rule: str, items: Iterable[Item]) -> str:
     return f"{links.link(links.console(), 'alerts')}?rule={quote(rule, safe='')}"
 
 
-def _decided(each: Item, name: str, fate: str, because: str, message: int | None = None) -> Decided:
-    return Decided(each.change.id, name, each.kind, each.turn, fate, because, message=message)
+def _decided(
+    each: Item, name: str, fate: str, because: str, message: int | None = None, *, muted_by: str = ""
+) -> Decided:
+    return Decided(each.change.id, name, each.kind, each.turn, fate, because, muted_by, message=message)
 
 
 def _later(each: Item, thread: Thread, title: str) -> Decided:
