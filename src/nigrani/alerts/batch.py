@@ -68,7 +68,7 @@ class Backlog(NamedTuple):
     since: datetime
 
 
-class Decided(msgspec.Struct):
+class Decided(msgspec.Struct, frozen=True):
     """What becomes of telling one receiver of one change. waits: decided anew when what holds it back is over."""
 
     transition: int
